@@ -1,0 +1,47 @@
+# From a bare clone with python3 (3.11 or newer), make and a package registry: `make up`, `make test`.
+# The virtual environment is made on first use, and brought up to date when a lock file has changed.
+
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON := $(BIN)/python
+PYTEST := $(PYTHON) -m pytest
+# A stamp is written last, so an installation that was cut off is begun anew.
+RUN_STAMP := $(VENV)/.installed-run
+DEV_STAMP := $(VENV)/.installed-dev
+# Without its Python (upgraded, or the folder was copied here) an environment is of no use.
+$(shell $(PYTHON) -c '' 2>/dev/null || rm -f $(RUN_STAMP) $(DEV_STAMP))
+
+.PHONY: help up test check unit chaos bench
+
+help: ## This list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+
+up: $(RUN_STAMP) ## Everything on this machine, in the foreground; Ctrl-C stops it
+	@exec $(PYTHON) -m fieldfare.cli.main up
+
+test: $(DEV_STAMP) ## Every test, and full coverage of the pure core
+	@$(PYTEST) tests -n 2 --cov --cov-report=
+	@$(PYTHON) -m coverage report --fail-under=100 --include='*/kernel/*,*/rules.py'
+
+check: $(DEV_STAMP) ## Lint, format, types, imports, migrations
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(PYTHON) -m mypy --strict src tests
+	@$(BIN)/lint-imports
+	@$(BIN)/squawk migrations/versions/*.sql
+
+unit: $(DEV_STAMP) ## The tests that need no database
+	@$(PYTEST) tests/unit
+
+chaos: $(DEV_STAMP) ## The long fault campaign
+	@$(PYTEST) tests/chaos -m long
+
+bench: $(DEV_STAMP) ## The benchmarks, or one: NAME=credit_orders
+	@$(PYTHON) -m benchmarks $(NAME)
+
+$(RUN_STAMP): requirements.lock .ci/install
+	@.ci/install $(VENV) requirements.lock $@
+
+$(DEV_STAMP): requirements-dev.lock $(RUN_STAMP)
+	@.ci/install $(VENV) requirements-dev.lock $@

@@ -1,0 +1,81 @@
+"""`create_app`: the only place where the parts are put together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.static_files import create_static_files_router
+from litestar.types import ASGIApp
+
+from fieldfare.accounts.service import find_principal
+from fieldfare.catalog.service import CatalogueCache, preset_catalogue
+from fieldfare.db.changes import ChangeFeed, following
+from fieldfare.db.revision import open_migrated_database
+from fieldfare.http.auth import TokenCache
+from fieldfare.http.edge import Edge, as_litestar
+from fieldfare.http.middleware import RequestLog
+from fieldfare.http.refusals import EXCEPTION_HANDLERS
+from fieldfare.impact.service.history import LiveHistoryDesk
+from fieldfare.orders.service.desk import LiveOrderDesk
+from fieldfare.routes import ROUTES
+from fieldfare.sandbox.desk import SandboxDesk
+from fieldfare.settings import Settings, SettingsRefused
+
+STATIC = Path(__file__).parent / "web" / "static"
+
+
+@dataclass(frozen=True)
+class LiveDesk(LiveOrderDesk, LiveHistoryDesk):
+    """Every feature's live desk in one."""
+
+
+@asynccontextmanager
+async def create_app(settings: Settings) -> AsyncIterator[ASGIApp]:
+    """The application for `settings`, connected for as long as the block runs.
+
+    Raises `SettingsRefused` or `MigrationRefused` if it cannot be: one line with the next step.
+    """
+    async with _open_edge(settings) as edge:
+        yield RequestLog(_litestar(edge))
+
+
+def _litestar(edge: Edge) -> Litestar:
+    return Litestar(
+        route_handlers=[
+            *(as_litestar(route) for route in ROUTES),
+            create_static_files_router(path="/static", directories=[STATIC]),
+        ],
+        exception_handlers=EXCEPTION_HANDLERS,
+        openapi_config=None,
+        logging_config=None,
+        state=State({"edge": edge}),
+    )
+
+
+@asynccontextmanager
+async def _open_edge(settings: Settings) -> AsyncIterator[Edge]:
+    if settings.database_url is None:
+        raise SettingsRefused(
+            "DATABASE_URL is not set; name a PostgreSQL server, or use `fieldfare up`, which "
+            "starts one"
+        )
+    db = await open_migrated_database(
+        settings.database_url, pool_size=settings.pool_size, application="fieldfare-api"
+    )
+    try:
+        async with following(ChangeFeed(db)) as feed:
+            yield Edge(
+                db=db,
+                feed=feed,
+                tokens=TokenCache(feed, partial(find_principal, db)),
+                live_desk=LiveDesk(
+                    db=db, cache=CatalogueCache(feed, db), public_url=settings.public_url
+                ),
+                test_desk=SandboxDesk(preset=preset_catalogue(), public_url=settings.public_url),
+            )
+    finally:
+        await db.close()

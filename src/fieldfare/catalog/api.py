@@ -1,0 +1,55 @@
+"""`GET /api/portfolios`: what can be ordered, and what a tonne of it costs.
+
+Served from memory: what everybody sees is encoded once for each catalogue, which is compared by
+identity, so that a new price is shown from the moment on at which it is charged.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from litestar import Response
+from msgspec import UNSET
+
+from fieldfare.catalog.model import Catalogue, Portfolio
+from fieldfare.catalog.schemas import FullList, ShortList, full_portfolio, short_portfolio
+from fieldfare.catalog.service import CatalogDesk, portfolios_for
+from fieldfare.http.answers import bytes_answer, encode_json
+from fieldfare.http.call import OpenCall
+
+
+class Form(msgspec.Struct, frozen=True):
+    """How the answer is written."""
+
+    public_url: str
+    is_expanded: bool
+    is_test: bool
+
+
+async def list_portfolios(call: OpenCall[CatalogDesk]) -> Response[Any]:
+    """The portfolios for everybody, and the caller's own after them."""
+    catalogue = await call.desk.catalogue()
+    principal = call.principal
+    form = Form(
+        public_url=call.desk.public_url,
+        is_expanded="expanded" in call.query,
+        is_test=principal is not None and principal.is_test,
+    )
+    if principal is None or principal.account_id not in catalogue.custom:
+        return bytes_answer(_for_everybody(catalogue, form))
+    return bytes_answer(_encode(portfolios_for(catalogue, principal.account_id), form))
+
+
+# Two forms of the present catalogue and of the sandbox's, with room for the ones before.
+@lru_cache(maxsize=8)
+def _for_everybody(catalogue: Catalogue, form: Form) -> bytes:
+    return _encode(portfolios_for(catalogue, None), form)
+
+
+def _encode(portfolios: tuple[Portfolio, ...], form: Form) -> bytes:
+    test = True if form.is_test else UNSET
+    if form.is_expanded:
+        full = [full_portfolio(portfolio, form.public_url) for portfolio in portfolios]
+        return encode_json(FullList(full, test))
+    short = [short_portfolio(portfolio, form.public_url) for portfolio in portfolios]
+    return encode_json(ShortList(short, test))

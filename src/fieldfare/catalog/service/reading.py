@@ -1,0 +1,126 @@
+"""What is sold, kept in memory by each process for as long as the change feed vouches for it.
+
+An order is priced from one `Catalogue` from its first line to its last, so a change in between
+cannot mix two prices.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from fieldfare.catalog import rules, store
+from fieldfare.catalog.errors import NothingForSale, PortfolioClosed, PortfolioNotFound
+from fieldfare.catalog.model import Catalogue, Portfolio
+from fieldfare.db.changes import ChangeFeed
+from fieldfare.db.pool import Database, connection
+
+TOPIC = "catalog"
+
+
+class CatalogDesk(Protocol):
+    """Where a handler gets the catalogue: the live one, or the sandbox's preset."""
+
+    @property
+    def public_url(self) -> str:
+        """What clients see of this host, without a slash at the end."""
+
+    async def catalogue(self) -> Catalogue:
+        """What is sold now."""
+
+
+async def load_catalogue(db: Database, now: datetime) -> Catalogue:
+    """What the database sells at the instant `now`, read in one snapshot."""
+    async with connection(db) as conn, conn.transaction(isolation="repeatable_read", readonly=True):
+        revision = await store.find_newest_revision(conn)
+        rows = await store.list_rows(conn)
+    return rules.build_catalogue(rows, revision or 0, now)
+
+
+class CatalogueCache:
+    """The catalogue as of one revision of the topic `catalog`, until its next price takes effect.
+
+    While the feed is stale nothing kept is used: each call reads the database, but callers that
+    come during a reading share it, so a burst of requests costs one.
+    """
+
+    def __init__(self, feed: ChangeFeed, db: Database) -> None:
+        self._feed = feed
+        self._db = db
+        self._kept: tuple[int | None, Catalogue] | None = None
+        self._loading: tuple[int | None, asyncio.Task[Catalogue]] | None = None
+
+    async def current(self, now: datetime) -> Catalogue:
+        """What is sold at `now`; raises `Unavailable` if it must be read and cannot be."""
+        revision = self._feed.revision(TOPIC)
+        if revision is not None and self._kept is not None:
+            kept_revision, kept = self._kept
+            if kept_revision == revision and (kept.valid_until is None or now < kept.valid_until):
+                return kept
+        # The reading goes on if this caller goes away: others may wait for it.
+        return await asyncio.shield(self._reading(revision, now))
+
+    def _reading(self, revision: int | None, now: datetime) -> asyncio.Task[Catalogue]:
+        # One begun under an older revision may have missed the change that was told since.
+        if self._loading is None or self._loading[0] != revision or self._loading[1].done():
+            self._loading = (revision, asyncio.create_task(self._load(revision, now)))
+        return self._loading[1]
+
+    async def _load(self, revision: int | None, now: datetime) -> Catalogue:
+        # The feed was read before the rows are, so they can be newer than it says, never older.
+        loaded = await load_catalogue(self._db, now)
+        self._kept = (revision, loaded)
+        return loaded
+
+
+@dataclass(frozen=True)
+class LiveCatalogDesk:
+    """The catalogue of the database."""
+
+    cache: CatalogueCache
+    public_url: str
+
+    async def catalogue(self) -> Catalogue:
+        """What is sold now."""
+        return await self.cache.current(datetime.now(UTC))
+
+
+def portfolios_for(catalogue: Catalogue, account_id: int | None) -> tuple[Portfolio, ...]:
+    """The portfolios that an account, or anybody, can order: the default first, its own last."""
+    own = () if account_id is None else catalogue.custom.get(account_id, ())
+    return catalogue.listed + own
+
+
+def get_portfolio(
+    catalogue: Catalogue, portfolio_id: int | None, account_id: int | None
+) -> Portfolio:
+    """The portfolio that an account asks for; the default one for None.
+
+    Raises `PortfolioNotFound` alike for one that is not there and one of another account,
+    `PortfolioClosed`, and `NothingForSale` if there is no default.
+    """
+    if portfolio_id is None:
+        return _default_portfolio(catalogue)
+    portfolio = catalogue.portfolios.get(portfolio_id)
+    if portfolio is None or portfolio.account_id not in (None, account_id):
+        raise PortfolioNotFound(portfolio_id)
+    if not portfolio.is_open:
+        raise PortfolioClosed(portfolio_id)
+    return portfolio
+
+
+def _default_portfolio(catalogue: Catalogue) -> Portfolio:
+    portfolio = catalogue.portfolios.get(catalogue.default_portfolio_id or 0)
+    if portfolio is None or not portfolio.is_open:
+        raise NothingForSale(
+            "There is no default portfolio at the moment. "
+            "Name a portfolioId from GET /api/portfolios, or ask again later."
+        )
+    return portfolio
+
+
+def image_address(public_url: str, image_url: str | None) -> str | None:
+    """A picture's whole address: one of our own paths is put behind `public_url`."""
+    if image_url is None or not image_url.startswith("/"):
+        return image_url
+    return public_url + image_url

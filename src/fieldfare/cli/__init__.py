@@ -1,0 +1,1 @@
+"""The command line: `fieldfare`, one module for each command; the only layer that prints."""

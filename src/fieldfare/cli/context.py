@@ -1,0 +1,72 @@
+"""What every command does before and after its work: find the database, and tell of a failure.
+
+What must hold: whatever stands in an operator's way is told in one line on stderr that names the
+next step, with exit code 1. A traceback means a defect of ours.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import typer
+
+from fieldfare.cli.demo_file import demo_path
+from fieldfare.db.pool import Database
+from fieldfare.db.revision import MigrationRefused, open_migrated_database
+from fieldfare.kernel.errors import ProblemError
+from fieldfare.settings import Settings, SettingsRefused, read_settings
+
+T = TypeVar("T")
+
+
+class _Demo(msgspec.Struct):
+    """The part of the demo's own description that a command needs."""
+
+    database_url: str
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Carry out a command; a refusal becomes one line on stderr and exit code 1."""
+    try:
+        return asyncio.run(work)
+    except (ProblemError, SettingsRefused, MigrationRefused) as refusal:
+        typer.echo(f"fieldfare: {' '.join(str(refusal).split())}", err=True)
+        raise typer.Exit(1) from refusal
+
+
+@asynccontextmanager
+async def open_cli_database() -> AsyncIterator[Database]:
+    """The database that commands work on: `DATABASE_URL`, or the running demo's.
+
+    Raises `SettingsRefused` if there is neither, `MigrationRefused` if it cannot be reached or does
+    not have this program's schema.
+    """
+    url = database_url(read_settings())
+    db = await open_migrated_database(url, pool_size=2, application="fieldfare-cli")
+    try:
+        yield db
+    finally:
+        await db.close()
+
+
+def database_url(settings: Settings) -> str:
+    """The address of the database; raises `SettingsRefused` if neither source names one."""
+    if settings.database_url is not None:
+        return settings.database_url
+    demo = demo_path(settings.home)
+    try:
+        return msgspec.json.decode(demo.read_bytes(), type=_Demo).database_url
+    except FileNotFoundError as error:
+        raise _no_database(demo, "no demo runs there") from error
+    except (OSError, msgspec.DecodeError) as error:
+        raise _no_database(demo, f"it cannot be read: {error}") from error
+
+
+def _no_database(demo: Path, reason: str) -> SettingsRefused:
+    return SettingsRefused(
+        "no database is known: set DATABASE_URL, or start the demo with `make up`; its addresses "
+        f"are looked for in {demo} ({reason}), FIELDFARE_HOME names another folder"
+    )

@@ -1,0 +1,251 @@
+"""`fieldfare up`: everything on this machine, in the foreground, from an empty folder on.
+
+The order is the point. Each line of `_bring_up` needs what stands above it, and the way down is the
+same path backwards: demo.json goes first, then the API drains, then the worker ends, and the
+database server is last. Whatever stops the way up takes the same way down.
+"""
+
+import os
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import typer
+
+from fieldfare.cli.demo_file import remove_demo, write_demo
+from fieldfare.cli.ports import check_port
+from fieldfare.cli.steps import complain, note, say, step
+from fieldfare.cli.supervisor import (
+    Part,
+    Running,
+    StopRequested,
+    UpRefused,
+    check_alive,
+    end_orphans,
+    start_part,
+    stop_on_signals,
+    stop_part,
+    wait_until_ready,
+    watch,
+)
+from fieldfare.db import embedded
+from fieldfare.db.embedded.locks import LockHeldError, take_lock
+from fieldfare.db.revision import MigrationRefused
+from fieldfare.settings import Settings, SettingsRefused, read_settings
+
+if TYPE_CHECKING:
+    from fieldfare.cli.demo import DemoAccess
+
+POSTGRES_PORT_OFFSET = 1
+OLDEST_SERVER = 15
+_CONNECT_TIMEOUT_S = 5
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # names, to be replaced
+
+
+def up() -> None:
+    """Start everything on this machine and print the first order; Ctrl-C stops it.
+
+    Without DATABASE_URL a PostgreSQL of its own is started. State lives in FIELDFARE_HOME
+    (.fieldfare), the API listens on FIELDFARE_PORT (3001), the other parts on the ports after it.
+
+    Example: FIELDFARE_PORT=4001 fieldfare up
+    """
+    try:
+        with stop_on_signals():
+            _bring_up(read_settings())
+    except StopRequested:
+        say("Stopped.")
+    except (SettingsRefused, UpRefused, MigrationRefused, embedded.EmbeddedRefused) as refusal:
+        complain(str(refusal))
+        raise typer.Exit(1) from None
+    except OSError as error:  # a full disk, a read-only folder, no more processes
+        complain(f"the system refused: {error}; settle that and start again")
+        raise typer.Exit(1) from error
+
+
+def _bring_up(settings: Settings) -> None:
+    with ExitStack() as on_the_way_down:
+        say(f"Fieldfare is starting; its state is in {settings.home}")
+        _own_home(settings.home, on_the_way_down)
+        _check_ports(settings)
+        running: list[Running] = []
+        database_url = settings.database_url
+        if database_url is None:
+            database_url = _start_postgres(settings, running, on_the_way_down)
+        else:
+            _check_server(database_url)
+        access = _prepare_database(database_url, settings.home)
+        parts = _parts(settings, database_url)
+        # Started in the reverse order of stopping: the API drains while the worker still works.
+        for part in parts:
+            one = start_part(part, settings.home)
+            running.append(one)
+            on_the_way_down.callback(_stop, one, settings.home)
+        for part in parts:
+            with step(f"{part.name} {'answers' if part.ready_url else 'runs'}"):
+                wait_until_ready(part, running)
+        check_alive(running)
+        on_the_way_down.callback(remove_demo, settings.home)
+        base_url = _base_url(settings)
+        _publish(settings.home, base_url, database_url, access, running)
+        _greet(base_url, access)
+        watch(running)
+
+
+def _parts(settings: Settings, database_url: str) -> list[Part]:
+    """The processes that make up the product, in the order in which they start."""
+    env = {
+        **{name: value for name, value in os.environ.items() if name != "DATABASE_URL_FILE"},
+        "DATABASE_URL": database_url,
+        "FIELDFARE_HOME": str(settings.home),
+        "PYTHONUNBUFFERED": "1",
+    }
+    program = (sys.executable, "-m", "fieldfare.cli.main")
+    return [
+        Part(name="worker", argv=(*program, "worker"), env=env),
+        Part(
+            name="api",
+            argv=(*program, "serve"),
+            env=env,
+            ready_url=f"{_base_url(settings)}/readyz",
+        ),
+    ]
+
+
+def _own_home(home: Path, on_the_way_down: ExitStack) -> None:
+    """Be the only one on this home, and end what a killed run left of it."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        lock_fd = take_lock(home / "up.lock")
+    except LockHeldError as held:
+        raise UpRefused(
+            f"it runs already on {home} (pid {held.pid}); stop it with `kill {held.pid}`, "
+            f"or set FIELDFARE_HOME and FIELDFARE_PORT to run another"
+        ) from None
+    except OSError as error:
+        raise UpRefused(
+            f"{home} cannot be used ({error.strerror}); set FIELDFARE_HOME to a folder of yours"
+        ) from error
+    on_the_way_down.callback(os.close, lock_fd)
+    remove_demo(home)
+    end_orphans(home)
+    embedded.clear_leftovers(home, log=note)
+
+
+def _check_ports(settings: Settings) -> None:
+    base_port = settings.port
+    check_port(settings.host, base_port, "api", base_port=base_port)
+    if settings.database_url is None:
+        port = base_port + POSTGRES_PORT_OFFSET
+        check_port("127.0.0.1", port, "database server", base_port=base_port)
+
+
+def _start_postgres(settings: Settings, running: list[Running], on_the_way_down: ExitStack) -> str:
+    port = settings.port + POSTGRES_PORT_OFFSET
+    with step(f"database server on 127.0.0.1:{port}"):
+        server = embedded.start(settings.home, port, log=note)
+    on_the_way_down.callback(_stop_postgres, server)
+    running.append(
+        Running(
+            name="postgres",
+            process=server.process,
+            log_path=server.log_path,
+            log_start_bytes=server.log_start_bytes,
+        )
+    )
+    return server.url
+
+
+def _check_server(database_url: str) -> None:
+    """See that the server named by DATABASE_URL answers and is not too old."""
+    import psycopg
+
+    try:
+        with psycopg.connect(database_url, connect_timeout=_CONNECT_TIMEOUT_S) as connection:
+            major = connection.info.server_version // 10_000
+    except psycopg.Error as error:
+        reason = _without_password(" ".join(str(error).split()), database_url)
+        raise UpRefused(
+            f"the server of DATABASE_URL does not let us in ({reason}); start it or correct "
+            f"the address, or unset DATABASE_URL to use the one that comes with Fieldfare"
+        ) from None
+    if major < OLDEST_SERVER:
+        raise UpRefused(
+            f"the server of DATABASE_URL is PostgreSQL {major}; "
+            f"use {OLDEST_SERVER} or newer, or unset DATABASE_URL"
+        )
+
+
+def _without_password(text: str, database_url: str) -> str:
+    password = urlsplit(database_url).password
+    return text.replace(password, "***") if password else text
+
+
+def _prepare_database(database_url: str, home: Path) -> "DemoAccess":
+    from fieldfare.cli.demo import seed_demo
+    from fieldfare.db.migrate import migrate
+
+    with step("schema is up to date"):
+        migrate(database_url)
+    with step("demo data is there"):
+        return seed_demo(database_url, home)
+
+
+def _stop(one: Running, home: Path) -> None:
+    with step(f"{one.name} stopped"):
+        stop_part(one, home)
+
+
+def _stop_postgres(server: embedded.RunningServer) -> None:
+    with step("database server stopped"):
+        embedded.stop(server, log=note)
+
+
+def _base_url(settings: Settings) -> str:
+    host = _EVERYWHERE.get(settings.host, settings.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+
+
+def _publish(
+    home: Path, base_url: str, database_url: str, access: "DemoAccess", running: list[Running]
+) -> None:
+    write_demo(
+        home,
+        {
+            "base_url": base_url,
+            "live_token": access.live_token,
+            "test_token": access.test_token,
+            "personal_token": access.personal_token,
+            "second_team_token": access.second_team_token,
+            "dashboard_email": access.dashboard_email,
+            "dashboard_password": access.dashboard_password,
+            "operator_email": access.operator_email,
+            "operator_password": access.operator_password,
+            "database_url": database_url,
+            "pid": os.getpid(),
+            "pids": {one.name: one.process.pid for one in running},
+        },
+    )
+
+
+def _greet(base_url: str, access: "DemoAccess") -> None:
+    say(
+        f"""
+Fieldfare answers at {base_url}
+
+  live token           {access.live_token}
+  test token           {access.test_token}
+  personal token       {access.personal_token}
+  second team's token  {access.second_team_token}
+
+Place the first order, 0.45 tonnes paid from credits:
+
+  curl {base_url}/api/offset-orders \\
+    -H 'Authorization: Bearer {access.live_token}' \\
+    -H 'Content-Type: application/json' \\
+    -d '{{"tons": 0.45, "paymentMethod": "credits"}}'
+
+Ctrl-C stops everything; the data stays."""
+    )

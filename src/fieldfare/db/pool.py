@@ -1,0 +1,128 @@
+"""The connection pool, transactions, and what a client is told when the database does not answer.
+
+No lock may be held across the network, so `transaction()` sets a context variable and everything
+that talks to another system calls `assert_no_transaction()` first.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import asyncpg
+import msgspec
+
+from fieldfare.kernel.errors import Unavailable
+
+if TYPE_CHECKING:
+    Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+else:
+    # asyncpg's classes are generic for type checkers only.
+    Connection = asyncpg.pool.PoolConnectionProxy
+
+T = TypeVar("T")
+
+_in_transaction: ContextVar[bool] = ContextVar("in_transaction", default=False)
+
+ACQUIRE_TIMEOUT_S = 5.0
+STATEMENT_TIMEOUT_MS = 15_000
+DEADLOCK_TRIES = 4
+
+DATABASE_DOWN = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    OSError,
+    TimeoutError,
+)
+"""What asyncpg raises when the server is away, full, shutting down, or slower than the time-out."""
+
+
+class Database(msgspec.Struct, frozen=True):
+    """A pool of connections to one database."""
+
+    pool: "asyncpg.Pool[asyncpg.Record]"
+
+    async def close(self) -> None:
+        """Wait for borrowed connections, then close them all; after ten seconds, cut them."""
+        try:
+            await asyncio.wait_for(self.pool.close(), timeout=10)
+        except TimeoutError:
+            self.pool.terminate()
+
+
+async def _prepare_connection(conn: "asyncpg.Connection[Any]") -> None:
+    for name in ("json", "jsonb"):
+        await conn.set_type_codec(
+            name, encoder=_encode_json, decoder=msgspec.json.decode, schema="pg_catalog"
+        )
+
+
+def _encode_json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+async def open_database(url: str, *, pool_size: int, application: str) -> Database:
+    """Connect to the server at `url`; raises one of `DATABASE_DOWN` if it cannot be reached."""
+    pool = await asyncpg.create_pool(
+        url,
+        min_size=2,
+        max_size=pool_size,
+        init=_prepare_connection,
+        server_settings={
+            "application_name": application,
+            "timezone": "UTC",
+            "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+            "idle_in_transaction_session_timeout": str(STATEMENT_TIMEOUT_MS),
+            # The arrays of an order are tiny: compiling their plan would cost more than it.
+            "jit": "off",
+        },
+    )
+    return Database(pool)
+
+
+@asynccontextmanager
+async def connection(db: Database) -> AsyncIterator[Connection]:
+    """Borrow a connection for single statements; each commits by itself.
+
+    Raises `Unavailable` (503) if the database does not answer.
+    """
+    try:
+        async with db.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as conn:
+            yield conn
+    except DATABASE_DOWN as error:
+        raise Unavailable(
+            "The database does not answer. Send the request again in a moment; "
+            "with the same Idempotency-Key it cannot take effect twice.",
+            code="database_unavailable",
+        ) from error
+
+
+@asynccontextmanager
+async def transaction(db: Database) -> AsyncIterator[Connection]:
+    """Borrow a connection inside one transaction: it commits at the end, or undoes everything."""
+    async with connection(db) as conn, conn.transaction():
+        token = _in_transaction.set(True)
+        try:
+            yield conn
+        finally:
+            _in_transaction.reset(token)
+
+
+async def retry_deadlocks(work: Callable[[], Awaitable[T]]) -> T:
+    """Run `work`, a whole transaction, again if the server chose it to break a deadlock."""
+    for _ in range(DEADLOCK_TRIES - 1):
+        try:
+            return await work()
+        except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
+            continue
+    return await work()
+
+
+def assert_no_transaction() -> None:
+    """Called before every use of the network: a lock must not wait for another machine."""
+    assert not _in_transaction.get(), "a transaction is open across a network call"

@@ -1,0 +1,283 @@
+"""A request's body, JSON or form, read field by field under the same rules.
+
+`Fields` holds the raw fields; its methods each read one, so a schema is a list of calls. Numbers
+keep their decimal text until they are parsed exactly. `null`, and an empty string for an optional
+field, mean absent. Every refusal is an `InvalidRequest` that names the field and what to send.
+"""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+
+from fieldfare.kernel import limits
+from fieldfare.kernel.errors import InvalidRequest, ProblemError
+from fieldfare.kernel.numbers import NotANumber, parse_integer, parse_number
+from fieldfare.kernel.text import TextRefused, clean_text
+
+JSON_TYPE = "application/json"
+FORM_TYPE = "application/x-www-form-urlencoded"
+MAX_FORM_FIELDS = 200
+
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+_JSON_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_JSON_STRING = msgspec.json.Decoder(str)
+_JSON_STRINGS = msgspec.json.Decoder(dict[str, str])
+
+
+class UnsupportedMediaType(ProblemError):
+    """415: the body is neither JSON nor a form."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
+def read_fields(content_type: str | None, body: bytes) -> "Fields":
+    """The fields of a body; no Content-Type is read as JSON, and no body as no fields."""
+    kind, _, parameters = (content_type or JSON_TYPE).partition(";")
+    kind = kind.strip().lower()
+    if kind not in (JSON_TYPE, FORM_TYPE):
+        raise UnsupportedMediaType(
+            f"The body's Content-Type is {kind[:100]!r}. Send {JSON_TYPE} or {FORM_TYPE}."
+        )
+    charset = parameters.lower().replace(" ", "").replace('"', "").rpartition("charset=")[2]
+    if charset and charset.split(";")[0] not in ("utf-8", "utf8", "us-ascii"):
+        raise UnsupportedMediaType("The body's charset must be UTF-8. Encode it so and send again.")
+    if kind == FORM_TYPE:
+        return FormFields(_form_pairs(body))
+    return JsonFields(_json_object(body))
+
+
+def _json_object(body: bytes) -> dict[str, msgspec.Raw]:
+    if not body.strip():
+        return {}
+    try:
+        return _JSON_OBJECT.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidRequest(
+            f'The body is not a JSON object. Send one such as {{"tons": 0.5}} in UTF-8. ({error})',
+            code="invalid_json",
+        ) from error
+
+
+def _form_pairs(body: bytes) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    parts = [part for part in body.split(b"&") if part]
+    if len(parts) > MAX_FORM_FIELDS:
+        raise InvalidRequest(f"The form has over {MAX_FORM_FIELDS} fields. Send fewer.")
+    for part in parts:
+        raw_name, _, raw_value = part.partition(b"=")
+        name, value = _form_text(raw_name), _form_text(raw_value)
+        if name in pairs:
+            raise InvalidRequest(
+                f"The field {name[:100]!r} is given twice. Send it once.",
+                code="duplicate_field",
+                param=name[:100],
+            )
+        pairs[name] = value
+    return pairs
+
+
+def _form_text(raw: bytes) -> str:
+    try:
+        return unquote_to_bytes(raw.replace(b"+", b" ")).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(
+            "The form is not UTF-8. Encode it as UTF-8 before percent-encoding.",
+            code="invalid_form",
+        ) from error
+
+
+class Fields:
+    """The fields of one body; each reader gives None for a field that is absent."""
+
+    def text_of_number(self, name: str) -> str | None:
+        """The decimal text of a numeric field."""
+        raise NotImplementedError  # the two bodies below differ in just these four readers
+
+    def text(self, name: str) -> str | None:
+        """The characters of a text field, not yet checked."""
+        raise NotImplementedError  # see above
+
+    def boolean(self, name: str) -> bool | None:
+        """A field that is true or false."""
+        raise NotImplementedError  # see above
+
+    def pairs(self, name: str) -> Mapping[str, str] | None:
+        """A field that maps strings to strings."""
+        raise NotImplementedError  # see above
+
+    def number(self, name: str) -> Fraction | None:
+        """The exact value of a numeric field."""
+        text = self.text_of_number(name)
+        if text is None:
+            return None
+        try:
+            return parse_number(text)
+        except NotANumber as error:
+            raise not_a_number(name) from error
+
+    def integer(self, name: str) -> int | None:
+        """The value of a whole-number field; `1.0` is whole, `1.5` is refused."""
+        text = self.text_of_number(name)
+        if text is None:
+            return None
+        try:
+            return parse_integer(text)
+        except NotANumber as error:
+            raise InvalidRequest(
+                f"{name} must be a whole number, for instance 5.",
+                code="invalid_integer",
+                param=name,
+            ) from error
+
+    def clean(self, name: str, *, max_characters: int, lines: bool = False) -> str | None:
+        """A text field, normalised and checked; see `kernel.text`."""
+        value = self.text(name)
+        return _cleaned(name, value, max_characters, lines=lines) if value else None
+
+    def one_of(self, name: str, choices: tuple[str, ...]) -> str | None:
+        """A text field that takes one of a few words."""
+        value = self.text(name) or None
+        if value is not None and value not in choices:
+            raise InvalidRequest(
+                f"{name} must be one of: {', '.join(choices)}.", code="invalid_choice", param=name
+            )
+        return value
+
+    def metadata(self, name: str) -> dict[str, str] | None:
+        """A field of string pairs within the bounds for metadata; an empty one is absent."""
+        pairs = self.pairs(name)
+        if not pairs:
+            return None
+        if len(pairs) > limits.METADATA_PAIRS:
+            raise InvalidRequest(
+                f"{name} must have at most {limits.METADATA_PAIRS} pairs.",
+                code="invalid_metadata",
+                param=name,
+            )
+        cleaned = {
+            _cleaned(name, key, limits.METADATA_KEY_CHARACTERS): _cleaned(
+                name, value, limits.METADATA_VALUE_CHARACTERS
+            )
+            for key, value in pairs.items()
+        }
+        if "" in cleaned or len(cleaned) < len(pairs):
+            raise InvalidRequest(
+                f"{name} must have keys that differ and are not empty.",
+                code="invalid_metadata",
+                param=name,
+            )
+        return cleaned
+
+
+def not_a_number(name: str) -> InvalidRequest:
+    """The refusal of a field that holds no number."""
+    return InvalidRequest(
+        f"{name} must be a number written in at most 30 characters, for instance 0.5.",
+        code="invalid_number",
+        param=name,
+    )
+
+
+def _cleaned(name: str, value: str, max_characters: int, *, lines: bool = False) -> str:
+    try:
+        return clean_text(value, max_characters=max_characters, lines=lines)
+    except TextRefused as error:
+        raise InvalidRequest(f"{name} {error}.", code="invalid_text", param=name) from error
+
+
+class JsonFields(Fields):
+    """The fields of a JSON object, each still as its own bytes."""
+
+    def __init__(self, fields: dict[str, msgspec.Raw]) -> None:
+        self._fields = fields
+
+    def _raw(self, name: str) -> bytes | None:
+        raw = self._fields.get(name)
+        value = None if raw is None else bytes(raw).strip()
+        return None if value in (b"null", b'""') else value
+
+    def text_of_number(self, name: str) -> str | None:
+        """See `Fields`; a JSON string is not taken for a number."""
+        raw = self._raw(name)
+        if raw is None:
+            return None
+        if raw[:1] not in b"-0123456789":
+            raise not_a_number(name)
+        return raw.decode("ascii")
+
+    def text(self, name: str) -> str | None:
+        """See `Fields`."""
+        raw = self._raw(name)
+        if raw is None:
+            return None
+        if not raw.startswith(b'"'):
+            raise InvalidRequest(f"{name} must be a string.", code="invalid_text", param=name)
+        try:
+            return _JSON_STRING.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise InvalidRequest(
+                f"{name} must be a string of valid Unicode.", code="invalid_text", param=name
+            ) from error
+
+    def boolean(self, name: str) -> bool | None:
+        """See `Fields`; only `true` and `false`, never a string or a number."""
+        raw = self._raw(name)
+        if raw is None:
+            return None
+        if raw not in (b"true", b"false"):
+            raise InvalidRequest(
+                f"{name} must be true or false.", code="invalid_boolean", param=name
+            )
+        return raw == b"true"
+
+    def pairs(self, name: str) -> Mapping[str, str] | None:
+        """See `Fields`."""
+        raw = self._raw(name)
+        if raw is None:
+            return None
+        try:
+            return _JSON_STRINGS.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise InvalidRequest(
+                f"{name} must be an object whose values are strings.",
+                code="invalid_metadata",
+                param=name,
+            ) from error
+
+
+class FormFields(Fields):
+    """The fields of a form, where everything is text; `metadata[key]=value` makes pairs."""
+
+    def __init__(self, pairs: dict[str, str]) -> None:
+        self._pairs = pairs
+
+    def text_of_number(self, name: str) -> str | None:
+        """See `Fields`."""
+        return self.text(name)
+
+    def text(self, name: str) -> str | None:
+        """See `Fields`."""
+        return self._pairs.get(name) or None
+
+    def boolean(self, name: str) -> bool | None:
+        """See `Fields`; `true`, `false`, `1` or `0` in any case, never a guess."""
+        value = self.text(name)
+        if value is None:
+            return None
+        if value.lower() not in _BOOLEANS:
+            raise InvalidRequest(
+                f"{name} must be true, false, 1 or 0.", code="invalid_boolean", param=name
+            )
+        return _BOOLEANS[value.lower()]
+
+    def pairs(self, name: str) -> Mapping[str, str] | None:
+        """See `Fields`."""
+        prefix = f"{name}["
+        return {
+            key[len(prefix) : -1]: value
+            for key, value in self._pairs.items()
+            if key.startswith(prefix) and key.endswith("]")
+        }

@@ -1,0 +1,114 @@
+"""Where requests enter: each route of the product becomes a Litestar handler here.
+
+A route says what it needs of the caller; who the caller is and which desk serves it is settled in
+this one place, before the handler runs. Handlers see a `Call`, never a token.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+from litestar import Request, Response
+from litestar.enums import HttpMethod
+from litestar.handlers import HTTPRouteHandler
+
+from fieldfare.db.changes import ChangeFeed
+from fieldfare.db.pool import Database
+from fieldfare.http.auth import TokenCache
+from fieldfare.http.call import Call, OpenCall
+from fieldfare.http.principal import Principal
+from fieldfare.kernel import limits
+from fieldfare.kernel.errors import AccessRefused
+
+Needs = Literal["token", "nothing"]
+Method = Literal["GET", "POST"]
+
+ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
+PREFLIGHT = {
+    **ANY_ORIGIN,
+    "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
+    "Access-Control-Allow-Headers": "Accept, If-None-Match",
+    "Access-Control-Max-Age": "86400",
+    "Allow": "GET, HEAD, OPTIONS",
+}
+
+
+class Route(msgspec.Struct, frozen=True):
+    """One endpoint: `POST /api/offset-orders → orders.api.place_offset_order`."""
+
+    method: Method
+    path: str
+    handler: Callable[[Any], Awaitable[Response[Any]]]
+    """Takes a `Call`, or an `OpenCall` where no token is needed."""
+    needs: Needs = "token"
+    any_origin: bool = False
+    """A public read: a browser may fetch it from any page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What a running application serves its requests from."""
+
+    db: Database
+    feed: ChangeFeed
+    tokens: TokenCache
+    live_desk: Any
+    test_desk: Any
+    """Both stand in for every feature's desk; `create_app` puts them together."""
+
+    def desk_of(self, principal: Principal | None) -> Any:
+        """The one place in which live and test mode part."""
+        return self.test_desk if principal is not None and principal.is_test else self.live_desk
+
+
+def edge_of(request: Request[Any, Any, Any]) -> Edge:
+    """The edge of the application that serves this request."""
+    edge: Edge = request.app.state.edge
+    return edge
+
+
+def as_litestar(route: Route) -> HTTPRouteHandler:
+    """The Litestar handler of a route; that of a public read answers preflights too."""
+    methods = [HttpMethod.GET, HttpMethod.HEAD] if route.method == "GET" else [HttpMethod.POST]
+    if route.any_origin:
+        methods.append(HttpMethod.OPTIONS)
+    serve = _with_token if route.needs == "token" else _open
+
+    async def handle(request: Request[Any, Any, Any]) -> Response[Any]:
+        if request.method == HttpMethod.OPTIONS:
+            return Response(b"", status_code=204, headers=PREFLIGHT)
+        response = await serve(request, route)
+        if route.any_origin:
+            response.headers.update(ANY_ORIGIN)
+        return response
+
+    return HTTPRouteHandler(
+        route.path,
+        http_method=methods,
+        status_code=200,
+        request_max_body_size=limits.BODY_BYTES,
+        include_in_schema=False,
+    )(handle)
+
+
+async def _with_token(request: Request[Any, Any, Any], route: Route) -> Response[Any]:
+    edge = edge_of(request)
+    principal = await edge.tokens.get_principal(request.headers.get("authorization"))
+    request.scope["state"]["account_id"] = principal.account_id
+    return await route.handler(Call(request, principal, edge.desk_of(principal)))
+
+
+async def _open(request: Request[Any, Any, Any], route: Route) -> Response[Any]:
+    edge = edge_of(request)
+    principal = await _principal_if_any(edge, request.headers.get("authorization"))
+    return await route.handler(OpenCall(request, principal, edge.desk_of(principal)))
+
+
+async def _principal_if_any(edge: Edge, authorization: str | None) -> Principal | None:
+    if authorization is None:
+        return None
+    try:
+        return await edge.tokens.get_principal(authorization)
+    except AccessRefused:
+        return None

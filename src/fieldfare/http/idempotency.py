@@ -1,0 +1,115 @@
+"""A retry takes effect once: the client's Idempotency-Key, and what was answered to it.
+
+The key is claimed and its answer kept inside the statement that makes the purchase (functions
+`http.claim_keys_v1` and `http.remember_v1`), so there is no instant at which one exists without the
+other. What is compared is the request after decoding: the same order sent as JSON and as a form is
+the same request.
+"""
+
+import hashlib
+from uuid import UUID
+
+import msgspec
+from litestar import Response
+
+from fieldfare.db.pool import Connection
+from fieldfare.db.queries import load_queries
+from fieldfare.http.answers import bytes_answer
+from fieldfare.http.principal import Principal
+from fieldfare.kernel import limits
+from fieldfare.kernel.errors import Conflict, InvalidRequest, KeyReused
+
+REPLAYED_HEADER = "Idempotency-Replayed"
+
+_queries = load_queries(__file__)
+
+
+class RequestKey(msgspec.Struct, frozen=True):
+    """A client's key, bound to its account and path, with the fingerprint of its request."""
+
+    key_hash: bytes
+    fingerprint: bytes
+
+
+class StoredAnswer(msgspec.Struct, frozen=True):
+    """What was answered to the first request with a key, byte for byte."""
+
+    status: int
+    body: bytes
+
+
+def check_key(header: str | None) -> None:
+    """Raise `InvalidRequest` unless the header is absent or 1-255 printable ASCII characters."""
+    if header is None:
+        return
+    if not (
+        1 <= len(header) <= limits.IDEMPOTENCY_KEY_CHARACTERS
+        and header.isascii()
+        and header.isprintable()
+    ):
+        raise InvalidRequest(
+            "Idempotency-Key must be 1 to 255 printable ASCII characters, for instance a UUID.",
+            code="invalid_idempotency_key",
+            param="Idempotency-Key",
+        )
+
+
+def request_key(
+    header: str | None, principal: Principal, path: str, request: msgspec.Struct
+) -> RequestKey | None:
+    """The key of a request that can take effect; `request` is its decoded body."""
+    if header is None:
+        return None
+    bound = f"{principal.account_id}\n{path}\n{header}"
+    return RequestKey(
+        key_hash=hashlib.sha256(bound.encode()).digest(),
+        fingerprint=hashlib.sha256(msgspec.json.encode(request)).digest(),
+    )
+
+
+def in_flight() -> Conflict:
+    """409: the first request with this key has not been answered yet."""
+    return Conflict(
+        "A request with this Idempotency-Key is still being carried out. "
+        "Send the same request again in a second to get its answer.",
+        code="idempotency_in_flight",
+        param="Idempotency-Key",
+    )
+
+
+def mismatch() -> KeyReused:
+    """422: the key was used for another request."""
+    return KeyReused(
+        "This Idempotency-Key was used before with another body. "
+        "Send the first body again to get its answer, or a new key for a new order.",
+        param="Idempotency-Key",
+    )
+
+
+async def find_answer(conn: Connection, key: RequestKey) -> StoredAnswer | None:
+    """What was answered to this request before, if it made anything.
+
+    Raises `KeyReused` if the key was used with another body, `Conflict` if the outcome of the first
+    request is not known yet.
+    """
+    row = await _queries.find_key(conn, key_hash=key.key_hash)
+    if row is None:
+        return None
+    if row["fingerprint"] != key.fingerprint:
+        raise mismatch()
+    if row["answer"] is None:
+        raise in_flight()
+    return StoredAnswer(status=row["status"], body=row["answer"])
+
+
+def replay(stored: StoredAnswer) -> Response[bytes]:
+    """The first answer again."""
+    return bytes_answer(stored.body, status=stored.status, headers={REPLAYED_HEADER: "true"})
+
+
+async def forget_old_keys(conn: Connection, *, older_than_hours: int, at_most: int) -> int:
+    """Delete answered keys past their time, oldest first; gives how many went."""
+    forgotten: list[UUID] = [
+        row async for row in _queries.forget_old_keys(conn, hours=older_than_hours, at_most=at_most)
+    ]
+    return len(forgotten)

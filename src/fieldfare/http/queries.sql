@@ -1,0 +1,17 @@
+-- name: find_key^
+-- What was answered to a key.
+select fingerprint, status, answer
+from http.idempotency_key
+where key_hash = :key_hash;
+
+-- name: forget_old_keys
+-- Answered keys past their time, a bounded number in one statement.
+delete from http.idempotency_key
+where key_hash in (
+    select key_hash
+    from http.idempotency_key
+    where created_at < now() - make_interval(hours => :hours::integer) and answer is not null
+    order by created_at
+    limit :at_most::integer
+)
+returning subject_id;

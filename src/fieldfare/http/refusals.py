@@ -1,0 +1,69 @@
+"""Every refusal in the one error shape, those of the framework and of the database among them."""
+
+from typing import Any
+
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+
+from fieldfare.db.pool import DATABASE_DOWN
+from fieldfare.http.answers import ErrorBody, json_answer, problem_answer
+from fieldfare.kernel import limits
+from fieldfare.kernel.errors import ProblemError, Unavailable
+
+_log = structlog.get_logger(__name__)
+
+_FRAMEWORK = {
+    404: ("not_found", "There is nothing at this path. The API's paths start with /api/."),
+    405: ("method_not_allowed", "This path takes other methods: see the Allow header."),
+    413: (
+        "body_too_large",
+        f"The body is over {limits.BODY_BYTES // 1024} KiB. Send a smaller one.",
+    ),
+}
+
+
+def answer_problem(_: Request[Any, Any, Any], problem: ProblemError) -> Response[bytes]:
+    """A refusal of ours."""
+    return problem_answer(problem)
+
+
+def answer_framework(_: Request[Any, Any, Any], refusal: HTTPException) -> Response[bytes]:
+    """A refusal by Litestar: no such path or method, a body too large."""
+    code, message = _FRAMEWORK.get(
+        refusal.status_code, ("invalid_request", f"The request cannot be read: {refusal.detail}")
+    )
+    status = refusal.status_code if refusal.status_code < 500 else 400
+    return json_answer(
+        ErrorBody(message=message, code=code), status=status, headers=refusal.headers
+    )
+
+
+def answer_database_down(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """The database went away where no use case says what that means."""
+    _log.warning("database_unavailable", reason=type(error).__name__)
+    return problem_answer(
+        Unavailable(
+            "The database does not answer. Send the request again in a moment.",
+            code="database_unavailable",
+        )
+    )
+
+
+def answer_defect(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """A defect of ours: logged with its traceback, told without any of it."""
+    _log.error("defect", path=request.scope["path"], exc_info=error)
+    body = ErrorBody(
+        message="Something went wrong on our side; it has been recorded. Send the request again, "
+        "with the same Idempotency-Key if it had one, or ask the operator, naming X-Request-Id.",
+        code="internal_error",
+    )
+    return json_answer(body, status=500)
+
+
+EXCEPTION_HANDLERS: dict[Any, Any] = {
+    ProblemError: answer_problem,
+    HTTPException: answer_framework,
+    **dict.fromkeys(DATABASE_DOWN, answer_database_down),
+    Exception: answer_defect,
+}

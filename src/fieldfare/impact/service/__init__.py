@@ -1,0 +1,1 @@
+"""What can be asked about impact: an account's totals and rank, and its orders."""

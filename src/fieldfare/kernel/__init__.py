@@ -1,0 +1,4 @@
+"""The words every feature shares: money, mass, currency, numbers, text, ids, time, errors.
+
+Everything here is pure: standard library and msgspec only, no I/O, no clock, no randomness.
+"""

@@ -1,0 +1,37 @@
+"""Text as clients send it: normalised, bounded, and free of what could deceive a reader.
+
+CRLF becomes LF and the rest is brought to Unicode NFC, then kept unchanged. Control characters
+(newline and tab where a text may have lines), bidirectional overrides and isolates (the "Trojan
+Source" characters, CVE-2021-42574) and unpaired surrogates are refused.
+"""
+
+import re
+import unicodedata
+
+_BIDI = "\u202a-\u202e\u2066-\u2069"
+_SURROGATES = "\ud800-\udfff"
+_CONTROL_BUT_LINES = "\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029"
+_BAD_IN_LINES = re.compile(f"[{_CONTROL_BUT_LINES}{_BIDI}{_SURROGATES}]")
+_BAD_IN_LINE = re.compile(f"[{_CONTROL_BUT_LINES}\\n\\t{_BIDI}{_SURROGATES}]")
+
+
+class TextRefused(ValueError):
+    """The text may not be kept; the message tells why and what to send instead."""
+
+
+def clean_text(value: str, *, max_characters: int, lines: bool = False) -> str:
+    """`value` in NFC with LF line ends; raises `TextRefused` if it is too long or deceptive.
+
+    `lines` allows newline and tab. The length is counted after normalisation, in code points.
+    """
+    bad = (_BAD_IN_LINES if lines else _BAD_IN_LINE).search(value.replace("\r\n", "\n"))
+    if bad:
+        raise TextRefused(
+            f"must not contain the character U+{ord(bad.group()):04X}; remove it and send again"
+        )
+    cleaned = unicodedata.normalize("NFC", value.replace("\r\n", "\n"))
+    if len(cleaned) > max_characters:
+        raise TextRefused(
+            f"must be at most {max_characters:,} characters; this one has {len(cleaned):,}"
+        )
+    return cleaned

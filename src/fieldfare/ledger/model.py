@@ -1,0 +1,45 @@
+"""Wallets, entries and legs as the rest of the house sees them."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+EntryKind = Literal["top_up", "deduction", "refund", "adjustment"]
+
+
+class Wallet(msgspec.Struct, frozen=True, kw_only=True):
+    """What an account holds, as of one moment."""
+
+    account_id: int
+    balance_cents: int = 0
+    owed_cents: int = 0
+    """What a lost dispute could not take back; taken first from the next top-up."""
+    certified_mg: int = 0
+    """Certified and external-standard mass, less refunds."""
+    trees: int = 0
+    entry_count: int = 0
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One change of a balance of credits."""
+
+    id: UUID
+    account_id: int
+    number: int
+    """Counts the account's entries from 1."""
+    kind: EntryKind
+    amount_cents: int
+    """Signed: what came in is positive."""
+    balance_after_cents: int
+    group_id: UUID | None
+    description: str
+    created_at: datetime
+
+
+class EntryPage(msgspec.Struct, frozen=True):
+    """A page of an account's entries, newest first, and how many there are in all."""
+
+    entries: list[Entry]
+    total: int

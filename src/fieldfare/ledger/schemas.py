@@ -1,0 +1,66 @@
+"""Credits on the wire."""
+
+from typing import Literal
+
+import msgspec
+
+from fieldfare.kernel.clock import rfc3339
+from fieldfare.ledger.model import Entry, EntryPage, Wallet
+
+
+class BalanceBody(msgspec.Struct, rename="camel", omit_defaults=True):
+    """What `GET /api/credits/balance` answers."""
+
+    credit_balance_usd_cents: int
+    owed_usd_cents: int = msgspec.field(name="owedUsdCents")
+    test: Literal[True] | msgspec.UnsetType = msgspec.UNSET
+
+
+class EntryBody(msgspec.Struct, rename="camel"):
+    """One change of a balance."""
+
+    id: str
+    type: str
+    amount_usd_cents: int
+    balance_after_usd_cents: int
+    description: str
+    order_group_id: str | None
+    created_at: str
+
+
+class EntriesBody(msgspec.Struct, rename="camel", omit_defaults=True):
+    """What `GET /api/credits/ledger` answers."""
+
+    entries: list[EntryBody]
+    total: int
+    test: Literal[True] | msgspec.UnsetType = msgspec.UNSET
+
+
+def balance_body(wallet: Wallet, *, test: bool) -> BalanceBody:
+    """A wallet as it is shown."""
+    return BalanceBody(
+        credit_balance_usd_cents=wallet.balance_cents,
+        owed_usd_cents=wallet.owed_cents,
+        test=True if test else msgspec.UNSET,
+    )
+
+
+def entries_body(page: EntryPage, *, test: bool) -> EntriesBody:
+    """A page of entries as it is shown."""
+    return EntriesBody(
+        entries=[_entry_body(entry) for entry in page.entries],
+        total=page.total,
+        test=True if test else msgspec.UNSET,
+    )
+
+
+def _entry_body(entry: Entry) -> EntryBody:
+    return EntryBody(
+        id=str(entry.id),
+        type=entry.kind,
+        amount_usd_cents=entry.amount_cents,
+        balance_after_usd_cents=entry.balance_after_cents,
+        description=entry.description,
+        order_group_id=None if entry.group_id is None else str(entry.group_id),
+        created_at=rfc3339(entry.created_at),
+    )

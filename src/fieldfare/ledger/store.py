@@ -1,0 +1,98 @@
+"""The ledger's rows: one typed function for each query."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+from fieldfare.db.pool import Connection
+from fieldfare.db.queries import load_queries
+from fieldfare.ledger.model import Entry, Wallet
+
+_queries = load_queries(__file__)
+
+
+async def find_wallet(conn: Connection, account_id: int) -> Wallet | None:
+    """The wallet of an account; None before its first credit."""
+    row = await _queries.find_wallet(conn, account_id=account_id)
+    return None if row is None else Wallet(**row)
+
+
+async def list_entries(
+    conn: Connection, account_id: int, *, up_to_number: int, at_most: int
+) -> list[Entry]:
+    """Entries whose number is at most `up_to_number`, newest first."""
+    rows = _queries.list_entries(
+        conn, account_id=account_id, up_to_number=up_to_number, at_most=at_most
+    )
+    return [Entry(**row) async for row in rows]
+
+
+async def adjust(
+    conn: Connection,
+    *,
+    entry_id: UUID,
+    leg_ids: tuple[UUID, UUID],
+    account_id: int,
+    change_cents: int,
+    reason: str,
+) -> int:
+    """Change a balance, with its entry and both legs; gives the balance after."""
+    balance: int = await _queries.adjust(
+        conn,
+        entry_id=entry_id,
+        leg_ids=list(leg_ids),
+        account_id=account_id,
+        change_cents=change_cents,
+        reason=reason,
+    )
+    return balance
+
+
+async def list_wallets(conn: Connection, *, after_account_id: int, at_most: int) -> list[Wallet]:
+    """A page of all wallets, in the order of their accounts."""
+    rows = _queries.list_wallets(conn, after_account_id=after_account_id, at_most=at_most)
+    return [Wallet(**row) async for row in rows]
+
+
+def list_entries_from(
+    conn: Connection, account_id: int, *, after_number: int, at_most: int
+) -> AsyncIterator[Any]:
+    """A page of an account's entries, oldest first."""
+    rows: AsyncIterator[Any] = _queries.list_entries_from(
+        conn, account_id=account_id, after_number=after_number, at_most=at_most
+    )
+    return rows
+
+
+async def list_deductions(
+    conn: Connection, group_ids: list[UUID], *, from_id: UUID, to_id: UUID
+) -> dict[UUID, tuple[int, int]]:
+    """For purchases, by id: the account that paid, and how much (cents, positive).
+
+    Only entries whose ids lie from `from_id` to below `to_id` are looked at.
+    """
+    rows = _queries.list_entries_of_groups(conn, group_ids=group_ids, from_id=from_id, to_id=to_id)
+    return {row["group_id"]: (row["account_id"], -row["amount_cents"]) async for row in rows}
+
+
+async def list_unbalanced_movements(conn: Connection) -> list[Any]:
+    """Movements whose legs do not sum to zero: movement_id, currency, sum_micro."""
+    return [row async for row in _queries.list_unbalanced_movements(conn)]
+
+
+async def list_adjustment_legs(conn: Connection) -> list[Any]:
+    """Adjustments whose leg differs from their entry."""
+    return [row async for row in _queries.list_adjustment_legs(conn)]
+
+
+async def list_unexplained_debts(conn: Connection) -> list[Any]:
+    """Wallets that owe other than what the journal says."""
+    return [row async for row in _queries.list_unexplained_debts(conn)]
+
+
+async def list_totals(
+    conn: Connection, *, after_account_id: int, at_most: int
+) -> list[tuple[int, int]]:
+    """A page of accounts with any certified mass, as (account_id, certified_mg)."""
+    rows = _queries.list_totals(conn, after_account_id=after_account_id, at_most=at_most)
+    return [(row["account_id"], row["certified_mg"]) async for row in rows]

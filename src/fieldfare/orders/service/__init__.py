@@ -1,0 +1,1 @@
+"""What can be done with orders: place one, find one, list them, hold them against the books."""

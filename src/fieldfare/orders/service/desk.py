@@ -1,0 +1,133 @@
+"""The desk that an order is handed to: the books, or the sandbox.
+
+Decoding, choosing the portfolio, pricing and splitting are shared; only what differs between a live
+and a test token is behind `OrderDesk`. So both give the same 400s.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+import msgspec
+
+from fieldfare.catalog.service import CatalogDesk, LiveCatalogDesk
+from fieldfare.db.ids import new_id, new_secret_id
+from fieldfare.db.pool import connection
+from fieldfare.http.idempotency import RequestKey, StoredAnswer, find_answer
+from fieldfare.http.principal import Principal
+from fieldfare.ledger.service.credits import CreditDesk, LiveCreditDesk
+from fieldfare.orders.errors import NoExchangeRate
+from fieldfare.orders.model import Exchange, Order, Party, Purchase, Quote
+from fieldfare.orders.rules import IN_DOLLARS
+from fieldfare.orders.service.find import get_purchase
+from fieldfare.orders.service.place import place_order
+
+
+class OrderNames(msgspec.Struct, frozen=True, kw_only=True):
+    """What an order is called on the wire."""
+
+    group_id: str | None
+    """None for a dry run."""
+    purchase_id: str | None
+    certificate_url: str | None
+
+
+class OrderDesk(CatalogDesk, CreditDesk, Protocol):
+    """Where orders are placed and found."""
+
+    async def exchange(self, principal: Principal) -> Exchange:
+        """What a card of this account is charged in."""
+        ...
+
+    def draw(self, principal: Principal, quote: Quote, party: Party, *, receipt: bool) -> Order:
+        """The order under the ids that it is to have."""
+        ...
+
+    def names(self, order: Order) -> OrderNames:
+        """What it is called on the wire."""
+        ...
+
+    async def place(
+        self, principal: Principal, order: Order, answer: bytes, key: RequestKey | None
+    ) -> bytes | StoredAnswer:
+        """Carry it out; `answer` is what is to be said, with 0 where credits remain.
+
+        Gives the answer with what does remain, or what was answered to the same request before.
+        """
+        ...
+
+    async def find_answer(self, key: RequestKey) -> StoredAnswer | None:
+        """What was answered to this request before."""
+        ...
+
+    async def purchase(self, principal: Principal, purchase_id: str) -> Purchase:
+        """An order of this account, by its own id or its group id."""
+        ...
+
+    def purchase_names(self, purchase: Purchase) -> OrderNames:
+        """What a recorded order is called on the wire."""
+        ...
+
+
+@dataclass(frozen=True)
+class LiveOrderDesk(LiveCatalogDesk, LiveCreditDesk):
+    """The desk that acts on the books."""
+
+    async def exchange(self, principal: Principal) -> Exchange:
+        """See `OrderDesk`."""
+        if principal.currency != IN_DOLLARS.currency.code:
+            raise NoExchangeRate(
+                f"There is no exchange rate for {principal.currency} yet. Ask the operator to set "
+                'one, or pay with paymentMethod "credits".',
+                param="paymentMethod",
+            )
+        return IN_DOLLARS
+
+    def draw(self, principal: Principal, quote: Quote, party: Party, *, receipt: bool) -> Order:
+        """See `OrderDesk`."""
+        return Order(
+            id=new_id(),
+            certificate_slug=new_secret_id(),
+            account_id=principal.account_id,
+            source="public-api",
+            send_receipt=receipt,
+            quote=quote,
+            party=party,
+        )
+
+    def names(self, order: Order) -> OrderNames:
+        """See `OrderDesk`."""
+        return OrderNames(
+            group_id=str(order.id),
+            purchase_id=str(order.id),
+            certificate_url=certificate_url(self.public_url, order.certificate_slug),
+        )
+
+    async def place(
+        self, principal: Principal, order: Order, answer: bytes, key: RequestKey | None
+    ) -> bytes | StoredAnswer:
+        """See `OrderDesk`."""
+        return await place_order(self.db, order, answer, key)
+
+    async def find_answer(self, key: RequestKey) -> StoredAnswer | None:
+        """See `OrderDesk`."""
+        async with connection(self.db) as conn:
+            return await find_answer(conn, key)
+
+    async def purchase(self, principal: Principal, purchase_id: str) -> Purchase:
+        """See `OrderDesk`."""
+        async with connection(self.db) as conn:
+            return await get_purchase(conn, principal.account_id, purchase_id)
+
+    def purchase_names(self, purchase: Purchase) -> OrderNames:
+        """See `OrderDesk`."""
+        return OrderNames(
+            group_id=purchase.group_id,
+            purchase_id=str(purchase.id),
+            certificate_url=certificate_url(self.public_url, purchase.certificate_slug),
+        )
+
+
+def certificate_url(public_url: str, slug: UUID) -> str:
+    """Where anybody who has the address sees the certificate."""
+    return f"{public_url}/certificates/{slug.hex}"

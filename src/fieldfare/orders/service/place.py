@@ -1,0 +1,54 @@
+"""Placing an order, in four beats: load, decide, save, tell.
+
+Loading and deciding are done when we come here: the quote is frozen. Saving is one statement, and
+what is to be told lies in the outbox in the same commit. A crash before the commit leaves nothing,
+a crash after it leaves an order whose answer the client gets by its key.
+"""
+
+from fieldfare.db.pool import Connection, Database, connection, retry_deadlocks
+from fieldfare.http.idempotency import RequestKey, StoredAnswer, in_flight, mismatch
+from fieldfare.ledger.errors import InsufficientCredits
+from fieldfare.ledger.service.credits import get_wallet
+from fieldfare.orders import store
+from fieldfare.orders.errors import NoPaymentMethod
+from fieldfare.orders.model import Order
+from fieldfare.orders.rules import answer_parts
+
+
+async def place_order(
+    db: Database, order: Order, answer: bytes, key: RequestKey | None
+) -> bytes | StoredAnswer:
+    """Carry out a quoted order; gives the answer with the balance in it, or the first answer.
+
+    `answer` is what is to be said, with 0 where credits remain: only the database knows how many.
+
+    Raises `InsufficientCredits`, `NoPaymentMethod`, and 409 or 422 for the key.
+    """
+    if order.quote.payment_method == "stripe":
+        raise NoPaymentMethod(
+            'No card is on file for this account. Add one, or pay with paymentMethod "credits".',
+            param="paymentMethod",
+        )
+
+    async def attempt() -> bytes | StoredAnswer:
+        async with connection(db) as conn:
+            return await _place_on_credit(conn, store.Placing(order, answer_parts(answer), key))
+
+    return await retry_deadlocks(attempt)
+
+
+async def _place_on_credit(conn: Connection, placing: store.Placing) -> bytes | StoredAnswer:
+    order = placing.order
+    (verdict,) = await store.place_on_credit(conn, [placing])
+    if verdict.verdict == "in_flight":
+        raise in_flight()
+    if verdict.verdict == "mismatch":
+        raise mismatch()
+    if verdict.answer is not None and verdict.status is not None:
+        return StoredAnswer(status=verdict.status, body=verdict.answer)
+    if verdict.balance_after_cents is None:
+        wallet = await get_wallet(conn, order.account_id)
+        raise InsufficientCredits(
+            needed_cents=order.quote.amount_cents, balance_cents=wallet.balance_cents
+        )
+    return placing.answer.with_balance(verdict.balance_after_cents)

@@ -1,0 +1,210 @@
+"""The orders' rows: one typed function for each query."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from fieldfare.db.ids import new_id
+from fieldfare.db.pool import Connection
+from fieldfare.db.queries import load_queries
+from fieldfare.http.idempotency import RequestKey
+from fieldfare.kernel.ids import instant_of
+from fieldfare.orders.model import (
+    AnswerParts,
+    LineKind,
+    LineRow,
+    LinesWanted,
+    Order,
+    Purchase,
+    Share,
+)
+from fieldfare.orders.rules import describe
+
+_queries = load_queries(__file__)
+
+
+class Placing(msgspec.Struct, frozen=True):
+    """An order on its way into the books, with its answer and the client's key, if any."""
+
+    order: Order
+    answer: AnswerParts
+    key: RequestKey | None
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one order of a statement.
+
+    `verdict` is `free` (the key, if any, was ours to take), `in_flight`, `mismatch` or `replay`.
+    """
+
+    verdict: str
+    status: int | None
+    answer: bytes | None
+    """The stored answer of a replay."""
+    balance_after_cents: int | None
+    """None if the wallet did not hold enough, or the key was not free."""
+
+
+async def place_on_credit(conn: Connection, placings: Sequence[Placing]) -> list[Verdict]:
+    """Record orders paid from credits: one statement, a verdict for each."""
+    rows = _queries.place_on_credit(
+        conn, **_order_columns(placings), **_line_columns(placings), **_person_columns(placings)
+    )
+    return [
+        Verdict(
+            verdict=row["verdict"],
+            status=row["status"],
+            answer=row["answer"],
+            balance_after_cents=row["balance_after_cents"],
+        )
+        async for row in rows
+    ]
+
+
+def _order_columns(placings: Sequence[Placing]) -> dict[str, list[Any]]:
+    orders = [p.order for p in placings]
+    quotes = [o.quote for o in orders]
+    keys = [p.key for p in placings]
+    receipts = [o.id for o in orders if o.send_receipt]
+    return {
+        "ids": [o.id for o in orders],
+        "account_ids": [o.account_id for o in orders],
+        "kinds": [q.kind for q in quotes],
+        "sources": [o.source for o in orders],
+        "portfolio_ids": [q.portfolio.id if q.portfolio else None for q in quotes],
+        "project_ids": [q.project_id for q in quotes],
+        "masses_mg": [q.mass_mg for q in quotes],
+        "trees": [q.trees for q in quotes],
+        "certified_mgs": [q.certified_mg for q in quotes],
+        "unit_prices_cents": [q.unit_price_cents for q in quotes],
+        "price_revisions": [q.price_revision for q in quotes],
+        "amounts_cents": [q.amount_cents for q in quotes],
+        "send_receipts": [o.send_receipt for o in orders],
+        "slugs": [o.certificate_slug for o in orders],
+        "entry_ids": [new_id() for _ in orders],
+        "descriptions": [describe(o) for o in orders],
+        "created_ats": [instant_of(o.id) for o in orders],
+        "key_hashes": [k.key_hash if k else None for k in keys],
+        "fingerprints": [k.fingerprint if k else None for k in keys],
+        "answer_heads": [p.answer.head for p in placings],
+        "answer_tails": [p.answer.tail for p in placings],
+        "outbox_ids": [new_id() for _ in receipts],
+        "outbox_purchase_ids": receipts,
+    }
+
+
+def _line_columns(placings: Sequence[Placing]) -> dict[str, list[Any]]:
+    rows: list[tuple[UUID, Share]] = [
+        (p.order.id, share) for p in placings for share in p.order.quote.shares
+    ]
+    shares = [share for _, share in rows]
+    return {
+        "line_ids": [new_id() for _ in rows],
+        "line_purchase_ids": [purchase_id for purchase_id, _ in rows],
+        "line_project_ids": [s.project.id for s in shares],
+        "line_partner_ids": [s.project.partner_id for s in shares],
+        "line_kinds": [s.kind for s in shares],
+        "line_standings": [s.project.standing for s in shares],
+        "line_statuses": [s.project.certification_status for s in shares],
+        "line_weights_ppm": [s.weight_ppm for s in shares],
+        "line_unit_prices_micro": [s.project.unit_price_micro for s in shares],
+        "line_masses_mg": [s.mass_mg for s in shares],
+        "line_trees": [s.trees for s in shares],
+        "line_amounts_micro": [s.amount_micro for s in shares],
+        "line_billed_micro": [s.billed_micro for s in shares],
+        "line_partner_shares_ppm": [s.project.partner_share_ppm for s in shares],
+        "line_partner_micro": [s.partner_micro for s in shares],
+    }
+
+
+def _person_columns(placings: Sequence[Placing]) -> dict[str, list[Any]]:
+    rows = [(p.order.id, p.order.party) for p in placings if not p.order.party.is_empty]
+    tags = [
+        (purchase_id, key, value)
+        for purchase_id, party in rows
+        for key, value in (party.metadata or {}).items()
+    ]
+    return {
+        "party_purchase_ids": [purchase_id for purchase_id, _ in rows],
+        "party_names": [party.on_behalf_of_name for _, party in rows],
+        "party_emails": [party.on_behalf_of_email for _, party in rows],
+        "party_notes": [party.note for _, party in rows],
+        "party_metadata": [
+            msgspec.json.encode(party.metadata).decode() if party.metadata else None
+            for _, party in rows
+        ],
+        "tag_purchase_ids": [purchase_id for purchase_id, _, _ in tags],
+        "tag_keys": [key for _, key, _ in tags],
+        "tag_values": [value for _, _, value in tags],
+    }
+
+
+async def find_purchase(conn: Connection, purchase_id: UUID, account_id: int) -> Purchase | None:
+    """A purchase of this account."""
+    row = await _queries.find_purchase(conn, purchase_id=purchase_id, account_id=account_id)
+    return None if row is None else Purchase(**row)
+
+
+async def find_purchase_of_charge(conn: Connection, charge_id: str) -> UUID | None:
+    """The purchase that a processor's charge paid for."""
+    found: UUID | None = await _queries.find_purchase_of_charge(conn, charge_id=charge_id)
+    return found
+
+
+async def list_lines(
+    conn: Connection, account_id: int, wanted: LinesWanted, *, before_id: UUID, at_most: int
+) -> list[LineRow]:
+    """Lines below an id, newest first."""
+    bounds = {
+        "account_id": account_id,
+        "kind": wanted.kind,
+        "before_id": before_id,
+        "from_id": wanted.from_id,
+        "created_after": wanted.created_after,
+        "created_before": wanted.created_before,
+        "at_most": at_most,
+    }
+    if wanted.metadata:
+        key, value = next(iter(wanted.metadata.items()))
+        rows = _queries.list_tagged_lines(
+            conn, **bounds, key=key, value=value, pairs=wanted.metadata
+        )
+    else:
+        rows = _queries.list_lines(conn, **bounds)
+    return [LineRow(**row) async for row in rows]
+
+
+async def list_lines_of_purchase(
+    conn: Connection, account_id: int, kind: LineKind, purchase_id: UUID
+) -> list[LineRow]:
+    """All lines of one purchase, newest first; none if it is another account's."""
+    rows = _queries.list_lines_of_purchase(
+        conn, account_id=account_id, kind=kind, purchase_id=purchase_id
+    )
+    return [LineRow(**row) async for row in rows]
+
+
+async def list_purchases_from(conn: Connection, *, after_id: UUID, at_most: int) -> list[Any]:
+    """A page of all purchases, oldest first."""
+    rows = _queries.list_purchases_from(conn, after_id=after_id, at_most=at_most)
+    return [row async for row in rows]
+
+
+def list_lines_of_purchases(conn: Connection, purchase_ids: list[UUID]) -> AsyncIterator[Any]:
+    """Every line of these purchases, by purchase and project."""
+    rows: AsyncIterator[Any] = _queries.list_lines_of_purchases(conn, purchase_ids=purchase_ids)
+    return rows
+
+
+def list_orphan_lines(conn: Connection) -> AsyncIterator[Any]:
+    """Lines whose purchase is not there."""
+    rows: AsyncIterator[Any] = _queries.list_orphan_lines(conn)
+    return rows
+
+
+def list_masses(conn: Connection) -> AsyncIterator[Any]:
+    """For each account what its lines make: account_id, certified_mg, trees."""
+    rows: AsyncIterator[Any] = _queries.list_masses(conn)
+    return rows

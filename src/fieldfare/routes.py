@@ -1,0 +1,19 @@
+"""Every route of the product, flat. `fieldfare routes` prints them with file and line."""
+
+from fieldfare.catalog import api as catalog
+from fieldfare.http import health
+from fieldfare.http.edge import Route
+from fieldfare.impact import api as impact
+from fieldfare.ledger import api as ledger
+from fieldfare.orders import api as orders
+
+ROUTES = (
+    Route("GET", "/healthz", health.healthz, needs="nothing"),
+    Route("GET", "/readyz", health.readyz, needs="nothing"),
+    Route("GET", "/api/portfolios", catalog.list_portfolios, needs="nothing", any_origin=True),
+    Route("POST", "/api/offset-orders", orders.place_offset_order),
+    Route("GET", "/api/offset-orders", impact.list_offset_orders),
+    Route("GET", "/api/orders/{purchase_id:str}", orders.get_order),
+    Route("GET", "/api/credits/balance", ledger.get_balance),
+    Route("GET", "/api/credits/ledger", ledger.list_ledger),
+)

@@ -1,0 +1,290 @@
+"""`fieldfare up` as a person runs it: it comes up, sells, stops, and survives every kill -9."""
+
+import contextlib
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil  # type: ignore[import-untyped]  # it ships no types
+import pytest
+
+import fieldfare
+
+START_PATIENCE_S = 60
+STOP_PATIENCE_S = 60
+SOURCE = Path(fieldfare.__file__).parents[1]
+COMMAND = (sys.executable, "-m", "fieldfare.cli.main", "up")
+
+
+class Up(msgspec.Struct, frozen=True):
+    """A `fieldfare up` that answers."""
+
+    process: subprocess.Popen[bytes]
+    home: Path
+    output: Path
+    demo: dict[str, Any]
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Process ids by the names of the parts."""
+        return dict(self.demo["pids"])
+
+    def ask(self, path: str) -> tuple[int, Any]:
+        """A GET as the demo's team."""
+        return ask(self.demo["base_url"] + path, self.demo["live_token"])
+
+
+def ask(url: str, token: str, body: str | None = None) -> tuple[int, Any]:
+    """Status and JSON of a GET, or of a POST if there is a body."""
+    request = urllib.request.Request(
+        url,
+        data=body.encode() if body else None,
+        headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=20) as response:
+        return response.status, json.load(response)
+
+
+def free_ports() -> int:
+    """The first of two neighbouring ports that are free."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port = int(first.getsockname()[1])
+            with contextlib.suppress(OSError):
+                second.bind(("127.0.0.1", port + 1))
+                return port
+
+
+def environment(home: Path, port: int, **more: str) -> dict[str, str]:
+    ours = ("FIELDFARE_", "DATABASE_URL")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return {
+        **kept,
+        "PYTHONPATH": str(SOURCE),
+        "FIELDFARE_HOME": str(home),
+        "FIELDFARE_PORT": str(port),
+        **more,
+    }
+
+
+@contextlib.contextmanager
+def running(home: Path, **more: str) -> Iterator[Up]:
+    """Bring it up on free ports, and at the end, whatever happened, take all of it down."""
+    output = home.with_name(f"{home.name}-{time.monotonic_ns()}.txt")
+    with (
+        output.open("wb") as sink,
+        subprocess.Popen(
+            COMMAND,
+            env=environment(home, free_ports(), **more),
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
+        try:
+            yield Up(process, home, output, wait_for_demo(home, process, output))
+        finally:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_PATIENCE_S)
+            process.kill()
+
+
+def wait_for_demo(home: Path, process: subprocess.Popen[bytes], output: Path) -> dict[str, Any]:
+    """What demo.json says, once it is this process's and not one that a killed run left."""
+    deadline = time.monotonic() + START_PATIENCE_S
+    while True:
+        assert process.poll() is None, output.read_text()
+        assert time.monotonic() < deadline, output.read_text()
+        with contextlib.suppress(FileNotFoundError):
+            demo: dict[str, Any] = json.loads((home / "demo.json").read_text())
+            if demo["pid"] == process.pid:
+                return demo
+        time.sleep(0.05)
+
+
+def refused(home: Path, port: int, **more: str) -> str:
+    """What a start that must not succeed says, in one line."""
+    answer = subprocess.run(
+        COMMAND,
+        env=environment(home, port, **more),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=START_PATIENCE_S,
+    )
+    assert answer.returncode == 1
+    assert "Traceback" not in answer.stderr
+    lines = answer.stderr.strip().splitlines()
+    assert len(lines) == 1, answer.stderr
+    return lines[0]
+
+
+def lives(pid: int) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    return False
+
+
+def wait_until_gone(pids: dict[str, int]) -> None:
+    deadline = time.monotonic() + STOP_PATIENCE_S
+    while alive := [name for name, pid in pids.items() if lives(pid)]:
+        assert time.monotonic() < deadline, f"{alive} still run"
+        time.sleep(0.05)
+
+
+def place_order(up: Up) -> str:
+    """Do what the printed curl line does; gives the purchase's id."""
+    printed = up.output.read_text().split("\n  curl ", 1)[1].split("\n\n", 1)[0]
+    url, *options = shlex.split(printed.replace("\\\n", " "))
+    token = next(word.split()[-1] for word in options if word.startswith("Authorization: Bearer"))
+    status, answer = ask(url, token, options[options.index("-d") + 1])
+    assert status == 200
+    return str(answer["purchaseId"])
+
+
+def has_order(up: Up, purchase_id: str) -> bool:
+    status, order = up.ask(f"/api/orders/{purchase_id}")
+    return status == 200 and order["state"] == "paid"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+def test_it_comes_up_sells_and_stops_without_a_trace(home: Path) -> None:
+    with running(home) as up:
+        demo_file = home / "demo.json"
+        assert stat.S_IMODE(demo_file.stat().st_mode) == 0o600
+        assert set(up.pids) == {"api", "worker", "postgres"}
+        assert all(lives(pid) for pid in up.pids.values())
+        _, before = up.ask("/api/credits/balance")
+        purchase_id = place_order(up)
+        _, after = up.ask("/api/credits/balance")
+        assert after != before
+        up.process.send_signal(signal.SIGTERM)
+        assert up.process.wait(STOP_PATIENCE_S) == 0
+        assert not demo_file.exists()
+        assert not any(lives(pid) for pid in up.pids.values())
+    with running(home) as again:
+        assert again.demo["live_token"] == up.demo["live_token"]
+        assert has_order(again, purchase_id)
+        assert again.ask("/api/credits/balance")[1] == after
+
+
+def test_ctrl_c_reaches_the_whole_group_and_stops_in_order(home: Path) -> None:
+    with running(home) as up:
+        up.process.send_signal(signal.SIGINT)
+        up.process.send_signal(signal.SIGINT)  # an impatient second one changes nothing
+        assert up.process.wait(STOP_PATIENCE_S) == 0
+        told = up.output.read_text()
+        order = [told.index(f"{part} stopped") for part in ("api", "worker", "database server")]
+        assert order == sorted(order)
+        assert not (home / "demo.json").exists()
+
+
+@pytest.mark.parametrize("victims", [["postgres"], ["up"], ["postgres", "up"], ["up", "api"]])
+def test_kill_9_loses_nothing_and_the_next_start_comes_up(home: Path, victims: list[str]) -> None:
+    with running(home) as up:
+        purchase_id = place_order(up)
+        for victim in victims:
+            os.kill({**up.pids, "up": up.process.pid}[victim], signal.SIGKILL)
+        status = up.process.wait(STOP_PATIENCE_S)
+        if "up" not in victims:
+            assert status == 1
+            assert "the postgres stopped by itself (SIGKILL)" in up.output.read_text()
+        with running(home) as again:
+            assert has_order(again, purchase_id)
+            wait_until_gone(up.pids)
+
+
+def test_a_postmaster_pid_that_names_a_foreign_process(home: Path) -> None:
+    with running(home) as up:
+        purchase_id = place_order(up)
+    data = home / "postgres" / "data"
+    owner = data.stat().st_uid if os.geteuid() == 0 else None
+    with subprocess.Popen(["sleep", "300"], user=owner) as sleeper:
+        (data / "postmaster.pid").write_text(f"{sleeper.pid}\n{data}\n0\n1\n\n127.0.0.1\n\n")
+        with running(home) as again:
+            assert has_order(again, purchase_id)
+        assert sleeper.poll() is None
+        sleeper.kill()
+
+
+def test_a_part_that_dies_is_named_and_takes_the_rest_down(home: Path) -> None:
+    with running(home) as up:
+        os.kill(up.pids["api"], signal.SIGKILL)
+        assert up.process.wait(STOP_PATIENCE_S) == 1
+        told = up.output.read_text()
+        assert "the api stopped by itself (SIGKILL); the end of" in told
+        assert str(home / "log" / "api.log") in told
+        assert not any(lives(pid) for pid in up.pids.values())
+        assert not (home / "demo.json").exists()
+
+
+def test_a_second_one_on_the_same_home_is_refused_and_harms_nothing(home: Path) -> None:
+    with running(home) as up:
+        line = refused(home, free_ports())
+        assert f"runs already on {home} (pid {up.process.pid})" in line
+        assert f"kill {up.process.pid}" in line
+        assert (home / "demo.json").exists()
+        assert up.ask("/readyz")[0] == 200
+
+
+@pytest.mark.parametrize(("offset", "part"), [(0, "api"), (1, "database server")])
+def test_a_taken_port_is_named_with_its_holder(home: Path, offset: int, part: str) -> None:
+    port = free_ports()
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", port + offset))
+        holder.listen()
+        line = refused(home, port)
+    assert f"port {port + offset}, wanted by the {part}, is in use by" in line
+    assert f"(pid {os.getpid()})" in line
+    assert "FIELDFARE_PORT" in line
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (
+            {"DATABASE_URL": "postgresql://me:hush-hush@127.0.0.1:1/none"},
+            "does not let us in .*refused.*; start it .*unset DATABASE_URL",
+        ),
+        ({"DATABASE_URL": "mysql://127.0.0.1/x"}, "DATABASE_URL must look like"),
+        ({"FIELDFARE_HOST": "198.51.100.7"}, r"cannot listen on 198\.51\.100\.7.*FIELDFARE_HOST"),
+        ({"FIELDFARE_PORT": "no"}, "FIELDFARE_PORT must be a whole number"),
+        ({"FIELDFARE_HOME": "/dev/null/x"}, "/dev/null/x cannot be used .*set FIELDFARE_HOME"),
+    ],
+)
+def test_what_cannot_be_used_is_one_line_with_the_next_step(
+    home: Path, more: dict[str, str], told: str
+) -> None:
+    line = refused(home, free_ports(), **more)
+    assert "hush-hush" not in line
+    assert re.search(told, line), line
+    assert not (home / "demo.json").exists()
+
+
+def test_any_server_by_its_address(home: Path, database_url: str) -> None:
+    with running(home, DATABASE_URL=database_url) as up:
+        assert set(up.pids) == {"api", "worker"}
+        assert up.demo["database_url"] == database_url
+        assert not (home / "postgres").exists()
+        purchase_id = place_order(up)
+        up.process.terminate()
+        assert up.process.wait(STOP_PATIENCE_S) == 0
+    with running(home, DATABASE_URL=database_url) as again:
+        assert has_order(again, purchase_id)
