@@ -22,7 +22,7 @@ up: $(RUN_STAMP) ## Everything on this machine, in the foreground; Ctrl-C stops 
 
 test: $(DEV_STAMP) ## Every test, and full coverage of the pure core
 	@$(PYTEST) tests -n 2 --cov --cov-report=
-	@$(PYTHON) -m coverage report --fail-under=100 --include='*/kernel/*,*/rules.py'
+	@$(PYTHON) -m coverage report --fail-under=100 --include='*/kernel/*,*/rules.py,*/rules/*'
 
 check: $(DEV_STAMP) ## Lint, format, types, imports, migrations
 	@$(BIN)/ruff check .

@@ -49,9 +49,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         port=port,
         public_url=_public_url(environ, f"http://127.0.0.1:{port}"),
         pool_size=_whole(environ, "FIELDFARE_POOL_SIZE", default=10, low=2, high=200),
-        log_level=_one_of(
-            environ, "FIELDFARE_LOG_LEVEL", ("info", "debug", "warning", "error")
-        ),
+        log_level=_one_of(environ, "FIELDFARE_LOG_LEVEL", ("info", "debug", "warning", "error")),
     )
 
 

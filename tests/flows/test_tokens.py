@@ -214,7 +214,7 @@ async def test_a_revocation_that_is_undone_changes_nothing(processes: list[Proce
     with pytest.raises(ZeroDivisionError):
         await revoke_and_fail()
     for process in processes:
-        assert await process.learn(issued.token)
+        assert (await process.learn(issued.token)).kind == "team_live"
 
 
 async def test_the_first_revocation_stands(db: Database) -> None:

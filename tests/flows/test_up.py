@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import psutil  # type: ignore[import-untyped]  # it ships no types
+import psutil
 import pytest
 
 import fieldfare
+from fieldfare.db.embedded import free_port
 
 START_PATIENCE_S = 60
 STOP_PATIENCE_S = 60
@@ -57,17 +58,6 @@ def ask(url: str, token: str, body: str | None = None) -> tuple[int, Any]:
         return response.status, json.load(response)
 
 
-def free_ports() -> int:
-    """The first of two neighbouring ports that are free."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = int(first.getsockname()[1])
-            with contextlib.suppress(OSError):
-                second.bind(("127.0.0.1", port + 1))
-                return port
-
-
 def environment(home: Path, port: int, **more: str) -> dict[str, str]:
     ours = ("FIELDFARE_", "DATABASE_URL")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
@@ -88,7 +78,7 @@ def running(home: Path, **more: str) -> Iterator[Up]:
         output.open("wb") as sink,
         subprocess.Popen(
             COMMAND,
-            env=environment(home, free_ports(), **more),
+            env=environment(home, free_port(neighbours=2), **more),
             stdout=sink,
             stderr=subprocess.STDOUT,
         ) as process,
@@ -185,8 +175,14 @@ def test_it_comes_up_sells_and_stops_without_a_trace(home: Path) -> None:
         assert again.ask("/api/credits/balance")[1] == after
 
 
-def test_ctrl_c_reaches_the_whole_group_and_stops_in_order(home: Path) -> None:
+def test_a_second_start_is_refused_and_ctrl_c_stops_in_order(home: Path) -> None:
     with running(home) as up:
+        line = refused(home, free_port(neighbours=2))
+        assert f"runs already on {home} (pid {up.process.pid})" in line
+        assert f"kill {up.process.pid}" in line
+        assert (home / "demo.json").exists()
+        assert up.ask("/readyz")[0] == 200
+
         up.process.send_signal(signal.SIGINT)
         up.process.send_signal(signal.SIGINT)  # an impatient second one changes nothing
         assert up.process.wait(STOP_PATIENCE_S) == 0
@@ -196,7 +192,7 @@ def test_ctrl_c_reaches_the_whole_group_and_stops_in_order(home: Path) -> None:
         assert not (home / "demo.json").exists()
 
 
-@pytest.mark.parametrize("victims", [["postgres"], ["up"], ["postgres", "up"], ["up", "api"]])
+@pytest.mark.parametrize("victims", [["postgres"], ["api"], ["up"], ["postgres", "up"]])
 def test_kill_9_loses_nothing_and_the_next_start_comes_up(home: Path, victims: list[str]) -> None:
     with running(home) as up:
         purchase_id = place_order(up)
@@ -205,48 +201,42 @@ def test_kill_9_loses_nothing_and_the_next_start_comes_up(home: Path, victims: l
         status = up.process.wait(STOP_PATIENCE_S)
         if "up" not in victims:
             assert status == 1
-            assert "the postgres stopped by itself (SIGKILL)" in up.output.read_text()
+            check_it_told_and_stopped(up, victims[0])
         with running(home) as again:
             assert has_order(again, purchase_id)
             wait_until_gone(up.pids)
 
 
-def test_a_postmaster_pid_that_names_a_foreign_process(home: Path) -> None:
+def check_it_told_and_stopped(up: Up, victim: str) -> None:
+    """The dead part is named with its log, the rest is down, and demo.json is gone."""
+    told = up.output.read_text()
+    log = up.home / "log" / f"{victim}.log"
+    assert f"the {victim} stopped by itself (SIGKILL); the end of {log}:" in told
+    assert not any(lives(pid) for pid in up.pids.values())
+    assert not (up.home / "demo.json").exists()
+
+
+def test_a_lock_file_that_names_a_foreign_process(home: Path) -> None:
+    data = home / "postgres" / "data"
     with running(home) as up:
         purchase_id = place_order(up)
-    data = home / "postgres" / "data"
-    owner = data.stat().st_uid if os.geteuid() == 0 else None
-    with subprocess.Popen(["sleep", "300"], user=owner) as sleeper:
-        (data / "postmaster.pid").write_text(f"{sleeper.pid}\n{data}\n0\n1\n\n127.0.0.1\n\n")
+        for pid in (up.process.pid, up.pids["postgres"]):
+            os.kill(pid, signal.SIGKILL)
+    with subprocess.Popen(
+        ["sleep", "300"], user=data.stat().st_uid if os.geteuid() == 0 else None
+    ) as sleeper:
+        lock_file = data / "postmaster.pid"
+        lines = lock_file.read_text().splitlines()
+        lock_file.write_text("\n".join([str(sleeper.pid), *lines[1:]]) + "\n")
         with running(home) as again:
             assert has_order(again, purchase_id)
         assert sleeper.poll() is None
         sleeper.kill()
 
 
-def test_a_part_that_dies_is_named_and_takes_the_rest_down(home: Path) -> None:
-    with running(home) as up:
-        os.kill(up.pids["api"], signal.SIGKILL)
-        assert up.process.wait(STOP_PATIENCE_S) == 1
-        told = up.output.read_text()
-        assert "the api stopped by itself (SIGKILL); the end of" in told
-        assert str(home / "log" / "api.log") in told
-        assert not any(lives(pid) for pid in up.pids.values())
-        assert not (home / "demo.json").exists()
-
-
-def test_a_second_one_on_the_same_home_is_refused_and_harms_nothing(home: Path) -> None:
-    with running(home) as up:
-        line = refused(home, free_ports())
-        assert f"runs already on {home} (pid {up.process.pid})" in line
-        assert f"kill {up.process.pid}" in line
-        assert (home / "demo.json").exists()
-        assert up.ask("/readyz")[0] == 200
-
-
 @pytest.mark.parametrize(("offset", "part"), [(0, "api"), (1, "database server")])
 def test_a_taken_port_is_named_with_its_holder(home: Path, offset: int, part: str) -> None:
-    port = free_ports()
+    port = free_port(neighbours=2)
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", port + offset))
         holder.listen()
@@ -272,7 +262,7 @@ def test_a_taken_port_is_named_with_its_holder(home: Path, offset: int, part: st
 def test_what_cannot_be_used_is_one_line_with_the_next_step(
     home: Path, more: dict[str, str], told: str
 ) -> None:
-    line = refused(home, free_ports(), **more)
+    line = refused(home, free_port(neighbours=2), **more)
     assert "hush-hush" not in line
     assert re.search(told, line), line
     assert not (home / "demo.json").exists()
@@ -283,8 +273,4 @@ def test_any_server_by_its_address(home: Path, database_url: str) -> None:
         assert set(up.pids) == {"api", "worker"}
         assert up.demo["database_url"] == database_url
         assert not (home / "postgres").exists()
-        purchase_id = place_order(up)
-        up.process.terminate()
-        assert up.process.wait(STOP_PATIENCE_S) == 0
-    with running(home, DATABASE_URL=database_url) as again:
-        assert has_order(again, purchase_id)
+        assert has_order(up, place_order(up))

@@ -1,0 +1,1 @@
+"""What tests are built from: accounts, a running application, processes to be killed."""

@@ -1,1 +1,1 @@
-"""Rules of the house that a tool of its own does not hold: SQL, schema, migrations, imports, files."""
+"""Rules of the house that no tool of its own holds: SQL, schema, migrations, imports, files."""

@@ -23,7 +23,7 @@ FEATURE_FILES = (*DECIDES, "store", "service", "schemas", "api", "jobs")
 
 
 class NamedQuery(msgspec.Struct, frozen=True, order=True):
-    """One query of a `queries.sql`: its feature, its name, and its text with `$n` for parameters."""
+    """One query of a `queries.sql`: feature, name, and text with `$n` for its parameters."""
 
     feature: str
     name: str

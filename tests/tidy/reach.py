@@ -2,7 +2,7 @@
 
 Nodes are the names that a module binds at its top; an edge leads from a definition to whatever it
 mentions. That takes in more than what is called, never less, with two ways left out on purpose:
-into `jobs`, which run beside the requests, and into what verifies the books.
+into jobs and commands, which run beside the requests, and into what verifies the books.
 """
 
 import ast
@@ -15,7 +15,6 @@ Node = tuple[str, str]
 """A module's dotted name and a name bound in it."""
 
 EDGE_MODULES = ("fieldfare.app", "fieldfare.routes")
-EDGE_PACKAGES = ("fieldfare.http", "fieldfare.web")
 BESIDE_REQUESTS = ("jobs", "cli", "verify", "verifying")
 
 
@@ -39,7 +38,7 @@ def queries_on_requests() -> frozenset[str]:
 
 def _roots() -> Iterator[Node]:
     for module in modules():
-        if module in EDGE_MODULES or module.endswith(".api") or module.startswith(EDGE_PACKAGES):
+        if module in EDGE_MODULES or module.endswith(".api"):
             yield from ((module, name) for name in _bindings(module))
 
 

@@ -142,6 +142,15 @@ def _instant(text: str) -> datetime:
     return instant.astimezone(UTC)
 
 
+@catalog_app.command("example")
+def example_command() -> None:
+    """Print the demo's catalogue, as a file to begin with.
+
+    Example: fieldfare catalog example > catalogue.toml
+    """
+    typer.echo(service.demo_file().decode(), nl=False)
+
+
 @catalog_app.command("list")
 def list_command() -> None:
     """Show the projects and portfolios with their prices of now.

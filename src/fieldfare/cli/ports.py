@@ -4,7 +4,7 @@ import contextlib
 import errno
 import socket
 
-import psutil  # type: ignore[import-untyped]  # it ships no types
+import psutil
 
 from fieldfare.cli.supervisor import UpRefused
 
@@ -42,7 +42,7 @@ def _holder(port: int) -> str:
     """` by NAME (pid N)`, or nothing where the system does not tell."""
     with contextlib.suppress(psutil.Error):
         for connection in psutil.net_connections("tcp"):
-            listens = connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
-            if listens and connection.pid:
+            listens = connection.status == psutil.CONN_LISTEN and connection.laddr
+            if listens and connection.pid and connection.laddr[1] == port:
                 return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})"
     return ""

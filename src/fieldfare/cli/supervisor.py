@@ -17,7 +17,7 @@ from types import FrameType
 from urllib.parse import urlsplit
 
 import msgspec
-import psutil  # type: ignore[import-untyped]  # it ships no types
+import psutil
 
 from fieldfare.cli.steps import note
 from fieldfare.db.embedded.children import (

@@ -1,6 +1,5 @@
 """`fieldfare verify`: hold the books against each other and name every row that does not agree."""
 
-import sys
 import time
 from collections.abc import AsyncIterator, Callable
 
@@ -8,7 +7,7 @@ import typer
 
 from fieldfare.catalog.service import verify_catalogue
 from fieldfare.cli.context import open_cli_database, run
-from fieldfare.cli.steps import say
+from fieldfare.cli.steps import note, say
 from fieldfare.db.pool import Connection, connection
 from fieldfare.kernel.findings import Finding
 from fieldfare.ledger.service.verify import verify_ledger
@@ -34,13 +33,12 @@ def verify_command() -> None:
     """
     found = run(_verify())
     if found:
-        say(f"{found} findings. Stop paying out until each is explained.")
+        say(f"Findings: {found}. Stop paying out until each is explained.")
         raise typer.Exit(1)
     say("The books agree.")
 
 
 async def _verify() -> int:
-    total = 0
     async with (
         open_cli_database() as db,
         connection(db) as conn,
@@ -48,14 +46,17 @@ async def _verify() -> int:
     ):
         await conn.execute(f"set local statement_timeout = '{STATEMENT_MINUTES}min'")
         await conn.execute("set local idle_in_transaction_session_timeout = 0")
-        for title, check in CHECKS:
-            started = time.monotonic()
-            findings = 0
-            async for finding in check(conn):
-                findings += 1
-                print(f"  ✗ {finding}", flush=True)
-            mark = "✗" if findings else "✓"
-            say(f"  {mark} {title} ({findings} findings, {time.monotonic() - started:.1f} s)")
-            total += findings
-    sys.stdout.flush()
-    return total
+        return sum([await _carry_out(conn, title, check) for title, check in CHECKS])
+
+
+async def _carry_out(conn: Connection, title: str, check: Check) -> int:
+    """One check, with a line before it, one for each finding, and one after it."""
+    note(title)
+    started = time.monotonic()
+    findings = 0
+    async for finding in check(conn):
+        findings += 1
+        say(f"  ✗ {finding}")
+    mark = "✗" if findings else "✓"
+    say(f"  {mark} {title} (findings: {findings}, {time.monotonic() - started:.1f} s)")
+    return findings

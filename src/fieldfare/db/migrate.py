@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import sqlalchemy
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy.exc import OperationalError
 
+from fieldfare.db.partitions import MONTHS_AHEAD
 from fieldfare.db.revision import (
     MigrationRefused,
     known_revisions,
@@ -23,7 +25,6 @@ from fieldfare.db.revision import (
     refuse_newer,
 )
 
-PARTITION_MONTHS_AHEAD = 13
 LOCK_TIMEOUT = "4s"
 _LOCK_ID = 0x0F1E_1DFA_0E
 
@@ -41,9 +42,9 @@ def migrate(database_url: str) -> str:
         config.attributes["connection"] = conn
         try:
             command.upgrade(config, "head")
-            conn.exec_driver_sql(f"select db.make_partitions_v1({PARTITION_MONTHS_AHEAD})")
+            conn.exec_driver_sql(f"select db.make_partitions_v1({MONTHS_AHEAD})")
             conn.commit()
-        except OperationalError as error:
+        except (OperationalError, psycopg.OperationalError) as error:
             raise MigrationRefused(
                 f"the migration from revision {found or 'none'} was undone "
                 f"({_first_line(error)}); run `fieldfare migrate` again at a quieter hour"

@@ -5,6 +5,9 @@ keep their decimal text until they are parsed exactly. `null`, and an empty stri
 field, mean absent. Every refusal is an `InvalidRequest` that names the field and what to send.
 """
 
+import json
+import math
+import re
 from collections.abc import Mapping
 from fractions import Fraction
 from urllib.parse import unquote_to_bytes
@@ -20,6 +23,9 @@ JSON_TYPE = "application/json"
 FORM_TYPE = "application/x-www-form-urlencoded"
 MAX_FORM_FIELDS = 200
 
+_CHARSET = re.compile(r';\s*charset\s*=\s*"?([^";\s]*)', re.IGNORECASE)
+_CHARSETS = ("utf-8", "utf8", "us-ascii")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _JSON_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _JSON_STRING = msgspec.json.Decoder(str)
@@ -35,14 +41,13 @@ class UnsupportedMediaType(ProblemError):
 
 def read_fields(content_type: str | None, body: bytes) -> "Fields":
     """The fields of a body; no Content-Type is read as JSON, and no body as no fields."""
-    kind, _, parameters = (content_type or JSON_TYPE).partition(";")
-    kind = kind.strip().lower()
+    kind = (content_type or JSON_TYPE).partition(";")[0].strip().lower()
     if kind not in (JSON_TYPE, FORM_TYPE):
         raise UnsupportedMediaType(
             f"The body's Content-Type is {kind[:100]!r}. Send {JSON_TYPE} or {FORM_TYPE}."
         )
-    charset = parameters.lower().replace(" ", "").replace('"', "").rpartition("charset=")[2]
-    if charset and charset.split(";")[0] not in ("utf-8", "utf8", "us-ascii"):
+    charset = _CHARSET.search(content_type or "")
+    if charset and charset.group(1).lower() not in _CHARSETS:
         raise UnsupportedMediaType("The body's charset must be UTF-8. Encode it so and send again.")
     if kind == FORM_TYPE:
         return FormFields(_form_pairs(body))
@@ -55,10 +60,31 @@ def _json_object(body: bytes) -> dict[str, msgspec.Raw]:
     try:
         return _JSON_OBJECT.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        _blame_field(body)
         raise InvalidRequest(
             f'The body is not a JSON object. Send one such as {{"tons": 0.5}} in UTF-8. ({error})',
             code="invalid_json",
         ) from error
+
+
+def _blame_field(body: bytes) -> None:
+    """Raise `InvalidRequest` for the field whose value keeps a body from being JSON, if one is.
+
+    Clients in languages that write NaN, or half of a surrogate pair, are told of the field.
+    """
+    try:
+        loose = json.loads(body)
+    except (ValueError, RecursionError):
+        return
+    for name, value in loose.items() if isinstance(loose, dict) else ():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise not_a_number(name)
+        if _SURROGATE.search(json.dumps(value, ensure_ascii=False)):
+            raise InvalidRequest(
+                f"{name} must not contain half of a surrogate pair; send whole characters.",
+                code="invalid_text",
+                param=name,
+            )
 
 
 def _form_pairs(body: bytes) -> dict[str, str]:
@@ -275,6 +301,12 @@ class FormFields(Fields):
 
     def pairs(self, name: str) -> Mapping[str, str] | None:
         """See `Fields`."""
+        if self.text(name):
+            raise InvalidRequest(
+                f"{name} must be sent in a form as {name}[key]=value, once for each pair.",
+                code="invalid_metadata",
+                param=name,
+            )
         prefix = f"{name}["
         return {
             key[len(prefix) : -1]: value

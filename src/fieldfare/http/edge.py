@@ -4,7 +4,7 @@ A route says what it needs of the caller; who the caller is and which desk serve
 this one place, before the handler runs. Handlers see a `Call`, never a token.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -30,7 +30,6 @@ PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
     "Access-Control-Allow-Headers": "Accept, If-None-Match",
     "Access-Control-Max-Age": "86400",
-    "Allow": "GET, HEAD, OPTIONS",
 }
 
 
@@ -68,23 +67,40 @@ def edge_of(request: Request[Any, Any, Any]) -> Edge:
     return edge
 
 
-def as_litestar(route: Route) -> HTTPRouteHandler:
-    """The Litestar handler of a route; that of a public read answers preflights too."""
-    methods = [HttpMethod.GET, HttpMethod.HEAD] if route.method == "GET" else [HttpMethod.POST]
-    if route.any_origin:
+def handlers_of(routes: Iterable[Route]) -> list[HTTPRouteHandler]:
+    """The Litestar handlers of all routes, one for each path."""
+    by_path: dict[str, list[Route]] = {}
+    for route in routes:
+        by_path.setdefault(route.path, []).append(route)
+    return [as_litestar(*group) for group in by_path.values()]
+
+
+def as_litestar(*routes: Route) -> HTTPRouteHandler:
+    """The Litestar handler of all routes of one path; that of a public read answers preflights too.
+
+    One handler for a path, because the `Allow` of Litestar's own answer to OPTIONS names the
+    methods of one handler only.
+    """
+    by_method: dict[str, Route] = {route.method: route for route in routes}
+    if "GET" in by_method:
+        by_method["HEAD"] = by_method["GET"]
+    methods = [HttpMethod(method) for method in by_method]
+    if any(route.any_origin for route in routes):
         methods.append(HttpMethod.OPTIONS)
-    serve = _with_token if route.needs == "token" else _open
+    preflight = {**PREFLIGHT, "Allow": ", ".join(sorted(methods))}
 
     async def handle(request: Request[Any, Any, Any]) -> Response[Any]:
         if request.method == HttpMethod.OPTIONS:
-            return Response(b"", status_code=204, headers=PREFLIGHT)
+            return Response(b"", status_code=204, headers=preflight)
+        route = by_method[request.method]
+        serve = _with_token if route.needs == "token" else _open
         response = await serve(request, route)
         if route.any_origin:
             response.headers.update(ANY_ORIGIN)
         return response
 
     return HTTPRouteHandler(
-        route.path,
+        routes[0].path,
         http_method=methods,
         status_code=200,
         request_max_body_size=limits.BODY_BYTES,

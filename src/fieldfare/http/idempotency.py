@@ -60,10 +60,12 @@ def request_key(
     """The key of a request that can take effect; `request` is its decoded body."""
     if header is None:
         return None
+    # In one order: the same metadata is the same request, however its pairs are arranged.
+    decoded = msgspec.json.encode(request, order="deterministic")
     bound = f"{principal.account_id}\n{path}\n{header}"
     return RequestKey(
         key_hash=hashlib.sha256(bound.encode()).digest(),
-        fingerprint=hashlib.sha256(msgspec.json.encode(request)).digest(),
+        fingerprint=hashlib.sha256(decoded).digest(),
     )
 
 

@@ -8,13 +8,18 @@ from uuid import UUID
 
 from fieldfare.kernel.errors import InvalidRequest
 from fieldfare.kernel.ids import parse_id
+from fieldfare.kernel.text import TextRefused, clean_text
 
 DefaultT = TypeVar("DefaultT", int, None)
 
 _INSTANT = re.compile(
-    r"\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?:[Zz]|[+-]\d{2}:\d{2}))?", re.ASCII
+    r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2}))?", re.ASCII
 )
-_WHOLE = re.compile(r"\d{1,9}", re.ASCII)
+_WHOLE = re.compile(r"\d{1,30}", re.ASCII)
+# Nothing was ordered outside these, and within them no zone and no slack leaves the calendar.
+_FIRST_INSTANT = datetime(1970, 1, 2, tzinfo=UTC)
+_LAST_INSTANT = datetime(9999, 1, 1, tzinfo=UTC)
+MAX_PAIR_CHARACTERS = 1_000
 
 
 def whole_parameter(
@@ -34,8 +39,11 @@ def whole_parameter(
 
 
 def instant_parameter(query: Mapping[str, str], name: str) -> datetime | None:
-    """An RFC 3339 instant, or a date, which stands for its first instant in UTC."""
-    text = query.get(name) or ""
+    """An RFC 3339 instant, or a date, which stands for its first instant in UTC.
+
+    One before 1970 or after 9998 is brought into that range: no row lies outside it.
+    """
+    text = (query.get(name) or "").upper()
     if not text:
         return None
     # In a URL a plus sign that was not escaped arrives as a blank.
@@ -50,7 +58,8 @@ def instant_parameter(query: Mapping[str, str], name: str) -> datetime | None:
             code="invalid_parameter",
             param=name,
         )
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+    aware = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+    return min(max(aware, _FIRST_INSTANT), _LAST_INSTANT)
 
 
 def id_parameter(query: Mapping[str, str], name: str) -> UUID | None:
@@ -67,15 +76,18 @@ def id_parameter(query: Mapping[str, str], name: str) -> UUID | None:
 
 
 def pairs_parameter(query: Mapping[str, str], name: str) -> dict[str, str] | None:
-    """Parameters of the form `name[key]=value`, as pairs."""
+    """Parameters of the form `name[key]=value`, as pairs, normalised as a body's are."""
     prefix = f"{name}["
     pairs = {
-        key[len(prefix) : -1]: value
+        _clean(name, key[len(prefix) : -1]): _clean(name, value)
         for key, value in query.items()
         if key.startswith(prefix) and key.endswith("]")
     }
-    if "\x00" in "".join((*pairs, *pairs.values())):
-        raise InvalidRequest(
-            f"{name} must not contain the character U+0000.", code="invalid_parameter", param=name
-        )
     return pairs or None
+
+
+def _clean(name: str, text: str) -> str:
+    try:
+        return clean_text(text, max_characters=MAX_PAIR_CHARACTERS)
+    except TextRefused as error:
+        raise InvalidRequest(f"{name} {error}.", code="invalid_parameter", param=name) from error

@@ -38,16 +38,19 @@ async def list_offset_orders(call: Call[HistoryDesk]) -> Response[Any]:
     stats = stats_body(await call.desk.stats(call.principal))
     group_id = call.query.get("order_group_id")
     if group_id:
-        lines = await call.desk.lines_of_group(call.principal, "offset", group_id)
-        return _answer(call, stats, catalogue, lines, paged=limit is not None)
-    if limit is None:
-        return Stream(
-            _whole_history(call, stats, catalogue, wanted, before_id),
-            media_type=CONTENT_TYPE,
+        group = await call.desk.lines_of_group(call.principal, "offset", group_id)
+        lines = [line for line in group if _is_wanted(line, wanted, before_id)]
+    elif limit is not None:
+        lines = await call.desk.lines(
+            call.principal, wanted, before_id=before_id, at_most=limit + 1
         )
-    lines = await call.desk.lines(call.principal, wanted, before_id=before_id, at_most=limit + 1)
-    more = len(lines) > limit
-    return _answer(call, stats, catalogue, lines[:limit], paged=True, more=more)
+    else:
+        pages = await _begun(call.desk.all_lines(call.principal, wanted, before_id=before_id))
+        return Stream(
+            _whole_history(call, stats, catalogue, wanted, pages), media_type=CONTENT_TYPE
+        )
+    more = limit is not None and len(lines) > limit
+    return _answer(call, stats, catalogue, lines[:limit], paged=limit is not None, more=more)
 
 
 def _read_query(call: Call[HistoryDesk]) -> tuple[LinesWanted, UUID, int | None]:
@@ -61,6 +64,28 @@ def _read_query(call: Call[HistoryDesk]) -> tuple[LinesWanted, UUID, int | None]
     return wanted, id_parameter(call.query, "cursor") or HIGHEST_ID, limit
 
 
+def _is_wanted(line: LineRow, wanted: LinesWanted, before_id: UUID) -> bool:
+    pairs = (wanted.metadata or {}).items()
+    return (
+        line.id < before_id
+        and wanted.created_after <= line.created_at < wanted.created_before
+        and pairs <= (line.metadata or {}).items()
+    )
+
+
+async def _begun(pages: AsyncIterator[list[LineRow]]) -> AsyncIterator[list[LineRow]]:
+    """The same pages with the first one read, so that a failure is still told by the status."""
+    first = await anext(pages, None)
+
+    async def all_of_them() -> AsyncIterator[list[LineRow]]:
+        if first is not None:
+            yield first
+            async for page in pages:
+                yield page
+
+    return all_of_them()
+
+
 def _answer(
     call: Call[HistoryDesk],
     stats: StatsBody,
@@ -70,7 +95,7 @@ def _answer(
     paged: bool,
     more: bool = False,
 ) -> Response[bytes]:
-    rows = [offset_order_row(line, catalogue, call.desk.public_url) for line in lines]
+    rows = _rows(call, catalogue, lines)
     body: dict[str, Any] = {
         "stats": stats,
         "offsetOrders": [row for row in rows if not _is_uncertified(row)],
@@ -83,6 +108,13 @@ def _answer(
     return json_answer(body)
 
 
+def _rows(
+    call: Call[HistoryDesk], catalogue: Catalogue, lines: list[LineRow]
+) -> list[OffsetOrderRow]:
+    url, test = call.desk.public_url, call.principal.is_test
+    return [offset_order_row(line, catalogue, url, test=test) for line in lines]
+
+
 def _is_uncertified(row: OffsetOrderRow) -> bool:
     return row.standing == "uncertified"
 
@@ -92,16 +124,15 @@ async def _whole_history(
     stats: StatsBody,
     catalogue: Catalogue,
     wanted: LinesWanted,
-    before_id: UUID,
+    pages: AsyncIterator[list[LineRow]],
 ) -> AsyncIterator[bytes]:
     """The body in pieces: the certified rows of every page, then the uncertified ones."""
-    url = call.desk.public_url
     kept: list[bytes] = []
     read_again_below: UUID | None = None
     mark = b""
     yield b'{"stats":' + encode_json(stats) + b',"offsetOrders":['
-    async for page in call.desk.all_lines(call.principal, wanted, before_id=before_id):
-        rows = [offset_order_row(line, catalogue, url) for line in page]
+    async for page in pages:
+        rows = _rows(call, catalogue, page)
         certified = _join(row for row in rows if not _is_uncertified(row))
         if certified:
             yield mark + certified
@@ -114,7 +145,7 @@ async def _whole_history(
     yield b'],"uncertifiedOffsetOrders":[' + b",".join(kept)
     if read_again_below is not None:
         async for page in call.desk.all_lines(call.principal, wanted, before_id=read_again_below):
-            rows = [offset_order_row(line, catalogue, url) for line in page]
+            rows = _rows(call, catalogue, page)
             uncertified = _join(row for row in rows if _is_uncertified(row))
             if uncertified:
                 yield b"," + uncertified

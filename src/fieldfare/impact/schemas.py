@@ -63,11 +63,16 @@ def stats_body(stats: Stats) -> StatsBody:
     )
 
 
-def offset_order_row(line: LineRow, catalogue: Catalogue, public_url: str) -> OffsetOrderRow:
-    """A line as the list shows it; the project's name is today's."""
+def offset_order_row(
+    line: LineRow, catalogue: Catalogue, public_url: str, *, test: bool
+) -> OffsetOrderRow:
+    """A line as the list shows it; the project's name is today's.
+
+    In test mode its id says so, and its certificate is found by the order group id.
+    """
     project = catalogue.projects.get(line.project_id)
     return OffsetOrderRow(
-        id=str(line.id),
+        id=f"test_oo_{line.id.hex}" if test else str(line.id),
         order_group_id=line.group_id,
         created_at=rfc3339(line.created_at),
         tons=tonnes_from_mg(line.mass_mg),
@@ -85,5 +90,7 @@ def offset_order_row(line: LineRow, catalogue: Catalogue, public_url: str) -> Of
         on_behalf_of_email=line.on_behalf_of_email,
         metadata=line.metadata or {},
         refunded_at=rfc3339(line.refunded_at) if line.refunded_at else None,
-        certificate_url=certificate_url(public_url, line.certificate_slug),
+        certificate_url=f"{public_url}/certificates/{line.group_id}"
+        if test
+        else certificate_url(public_url, line.certificate_slug),
     )

@@ -25,38 +25,79 @@ order by account_id
 limit :at_most::integer;
 
 -- name: list_entries_from
--- An account's entries, oldest first: a page of all of them.
-select id, account_id, number, kind, amount_cents, balance_after_cents, group_id
+-- The entries of a range of accounts, each account's oldest first: a page of them after a position.
+select id, account_id, number, kind, amount_cents, balance_after_cents
 from ledger.entry
-where account_id = :account_id and number > :after_number
-order by number
+where (account_id, number, id) > (:after_account_id::bigint, :after_number::bigint, :after_id::uuid)
+    and account_id <= :up_to_account_id
+order by account_id, number, id
 limit :at_most::integer;
 
--- name: list_unbalanced_movements
--- Movements whose legs do not sum to zero; none, unless somebody wrote past the trigger.
-select movement_id, currency, sum(amount_micro) as sum_micro
-from ledger.journal
-group by movement_id, currency
-having sum(amount_micro) <> 0;
+-- name: list_wrong_legs
+-- Legs whose movement does not sum to zero, or that are not what the adjustment they belong to makes:
+-- a page of those after an id. Sums are numeric: a damaged amount may be of any size.
+select j.id, j.movement_id, j.kind, j.book, j.account_id, j.currency, j.amount_micro,
+    e.account_id as entry_account_id, e.amount_cents as entry_amount_cents, s.sum_micro
+from ledger.journal j
+left join ledger.entry e on e.id = j.movement_id and e.kind = 'adjustment'
+left join (
+    select movement_id, currency, sum(amount_micro) as sum_micro
+    from ledger.journal
+    group by movement_id, currency
+    having sum(amount_micro) <> 0
+) as s on s.movement_id = j.movement_id and s.currency = j.currency
+where j.id > :after_id
+    and (
+        s.sum_micro is not null
+        or (j.kind = 'adjustment') is distinct from (e.id is not null)
+        or (
+            j.kind = 'adjustment'
+            and (
+                j.currency <> 'USD'
+                or j.account_id is distinct from e.account_id
+                or j.amount_micro is distinct from e.amount_cents::numeric * 1000000
+                    * case j.book when 'credits' then 1 when 'adjustments' then -1 end
+            )
+        )
+    )
+order by j.id
+limit :at_most::integer;
 
--- name: list_adjustment_legs
--- The credits' leg of adjustments beside the entry that it must equal, where the two differ.
-select e.id as entry_id, e.account_id, e.amount_cents, j.id as leg_id, j.amount_micro
+-- name: list_unbooked_adjustments
+-- Adjustments that do not have one leg in each of their two books: a page of those after an id.
+select e.id, count(j.id) filter (where j.book = 'credits') as credits_legs,
+    count(j.id) filter (where j.book = 'adjustments') as adjustments_legs
 from ledger.entry e
-left join ledger.journal j on j.movement_id = e.id and j.book = 'credits'
-where e.kind = 'adjustment' and j.amount_micro is distinct from e.amount_cents * 1000000;
+left join ledger.journal j on j.movement_id = e.id
+where e.kind = 'adjustment' and e.id > :after_id
+group by e.id
+having count(j.id) filter (where j.book = 'credits') <> 1
+    or count(j.id) filter (where j.book = 'adjustments') <> 1
+order by e.id
+limit :at_most::integer;
 
 -- name: list_unexplained_debts
--- Wallets that owe other than what the journal's receivables say.
-select w.account_id, w.owed_cents, coalesce(j.owed_micro, 0) as owed_micro
+-- Accounts whose wallet owes other than what the journal's receivables say: a page of them.
+select coalesce(w.account_id, j.account_id) as account_id, w.owed_cents, j.owed_micro
 from ledger.wallet w
-left join (
+full join (
     select account_id, sum(amount_micro) as owed_micro
     from ledger.journal
     where book = 'receivables'
     group by account_id
 ) as j on j.account_id = w.account_id
-where w.owed_cents * 1000000 <> coalesce(j.owed_micro, 0);
+where coalesce(w.account_id, j.account_id) > :after_account_id
+    and coalesce(w.owed_cents, 0)::numeric * 1000000 <> coalesce(j.owed_micro, 0)
+order by 1
+limit :at_most::integer;
+
+-- name: list_deductions_from
+-- Every deduction: a page of those after an id.
+select id, account_id, group_id, amount_cents
+from ledger.entry
+where id > :after_id and kind = 'deduction'
+order by id
+limit :at_most::integer;
 
 -- name: list_entries_of_groups
 -- The deductions that paid for some purchases.

@@ -48,15 +48,15 @@ def balance_body(wallet: Wallet, *, test: bool) -> BalanceBody:
 def entries_body(page: EntryPage, *, test: bool) -> EntriesBody:
     """A page of entries as it is shown."""
     return EntriesBody(
-        entries=[_entry_body(entry) for entry in page.entries],
+        entries=[_entry_body(entry, test=test) for entry in page.entries],
         total=page.total,
         test=True if test else msgspec.UNSET,
     )
 
 
-def _entry_body(entry: Entry) -> EntryBody:
+def _entry_body(entry: Entry, *, test: bool) -> EntryBody:
     return EntryBody(
-        id=str(entry.id),
+        id=f"test_cr_{entry.id.hex}" if test else str(entry.id),
         type=entry.kind,
         amount_usd_cents=entry.amount_cents,
         balance_after_usd_cents=entry.balance_after_cents,

@@ -1,6 +1,5 @@
 """The ledger's rows: one typed function for each query."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
@@ -54,40 +53,57 @@ async def list_wallets(conn: Connection, *, after_account_id: int, at_most: int)
     return [Wallet(**row) async for row in rows]
 
 
-def list_entries_from(
-    conn: Connection, account_id: int, *, after_number: int, at_most: int
-) -> AsyncIterator[Any]:
-    """A page of an account's entries, oldest first."""
-    rows: AsyncIterator[Any] = _queries.list_entries_from(
-        conn, account_id=account_id, after_number=after_number, at_most=at_most
+async def list_entries_from(
+    conn: Connection, position: tuple[int, int, UUID], *, up_to_account_id: int, at_most: int
+) -> list[Any]:
+    """A page of entries after a position (account, number, id), by account and number."""
+    account_id, number, entry_id = position
+    rows = _queries.list_entries_from(
+        conn,
+        after_account_id=account_id,
+        after_number=number,
+        after_id=entry_id,
+        up_to_account_id=up_to_account_id,
+        at_most=at_most,
     )
-    return rows
+    return [row async for row in rows]
 
 
 async def list_deductions(
     conn: Connection, group_ids: list[UUID], *, from_id: UUID, to_id: UUID
-) -> dict[UUID, tuple[int, int]]:
-    """For purchases, by id: the account that paid, and how much (cents, positive).
+) -> list[tuple[UUID, int, int]]:
+    """The deductions for some purchases: purchase, account that paid, cents (positive).
 
     Only entries whose ids lie from `from_id` to below `to_id` are looked at.
     """
     rows = _queries.list_entries_of_groups(conn, group_ids=group_ids, from_id=from_id, to_id=to_id)
-    return {row["group_id"]: (row["account_id"], -row["amount_cents"]) async for row in rows}
+    return [(row["group_id"], row["account_id"], -row["amount_cents"]) async for row in rows]
 
 
-async def list_unbalanced_movements(conn: Connection) -> list[Any]:
-    """Movements whose legs do not sum to zero: movement_id, currency, sum_micro."""
-    return [row async for row in _queries.list_unbalanced_movements(conn)]
+async def list_deductions_from(conn: Connection, *, after_id: UUID, at_most: int) -> list[Any]:
+    """A page of all deductions: id, account_id, group_id, amount_cents."""
+    rows = _queries.list_deductions_from(conn, after_id=after_id, at_most=at_most)
+    return [row async for row in rows]
 
 
-async def list_adjustment_legs(conn: Connection) -> list[Any]:
-    """Adjustments whose leg differs from their entry."""
-    return [row async for row in _queries.list_adjustment_legs(conn)]
+async def list_wrong_legs(conn: Connection, *, after_id: UUID, at_most: int) -> list[Any]:
+    """A page of legs that do not fit their movement, with its sum, or their adjustment."""
+    rows = _queries.list_wrong_legs(conn, after_id=after_id, at_most=at_most)
+    return [row async for row in rows]
 
 
-async def list_unexplained_debts(conn: Connection) -> list[Any]:
-    """Wallets that owe other than what the journal says."""
-    return [row async for row in _queries.list_unexplained_debts(conn)]
+async def list_unbooked_adjustments(conn: Connection, *, after_id: UUID, at_most: int) -> list[Any]:
+    """A page of adjustments without exactly one leg in each book, with how many there are."""
+    rows = _queries.list_unbooked_adjustments(conn, after_id=after_id, at_most=at_most)
+    return [row async for row in rows]
+
+
+async def list_unexplained_debts(
+    conn: Connection, *, after_account_id: int, at_most: int
+) -> list[Any]:
+    """A page of accounts whose wallet owes other than what the journal says."""
+    rows = _queries.list_unexplained_debts(conn, after_account_id=after_account_id, at_most=at_most)
+    return [row async for row in rows]
 
 
 async def list_totals(

@@ -187,8 +187,8 @@ order by id desc;
 
 -- name: list_purchases_from
 -- Purchases after an id, oldest first, with what their lines are held against.
-select id, account_id, kind, state, payment_method, portfolio_id, mass_mg, trees,
-    unit_price_cents, amount_cents, charge_minor, currency, rate, created_at
+select id, account_id, kind, state, payment_method, portfolio_id, mass_mg, trees, unit_price_cents,
+    price_revision, amount_cents, charge_minor, currency, rate, tax_rate_ppm, tax_minor, created_at
 from orders.purchase
 where id > :after_id
 order by id
@@ -196,24 +196,33 @@ limit :at_most::integer;
 
 -- name: list_lines_of_purchases
 -- Every line of some purchases, in the order of their projects.
-select id, purchase_id, account_id, project_id, kind, standing, weight_ppm, unit_price_micro,
-    mass_mg, trees, amount_micro, billed_micro, partner_share_ppm, partner_micro, margin_micro
+select id, purchase_id, account_id, project_id, partner_id, kind, standing, certification_status,
+    weight_ppm, unit_price_micro, mass_mg, trees, amount_micro, billed_micro, partner_share_ppm,
+    partner_micro, margin_micro
 from orders.line
 where purchase_id = any(:purchase_ids::uuid[])
-order by purchase_id, project_id;
+order by purchase_id, project_id, id;
 
 -- name: list_orphan_lines
--- Lines whose purchase is not there.
+-- Lines whose purchase is not there: a page of those after an id.
 select l.id, l.purchase_id
 from orders.line l
 left join orders.purchase p on p.id = l.purchase_id
-where p.id is null;
+where p.id is null and l.id > :after_id
+order by l.id
+limit :at_most::integer;
 
--- name: list_masses
--- What each account's lines say of its totals, refunds left out.
+-- name: list_known_purchases
+-- Those of some ids that are a purchase's.
+select id from orders.purchase where id = any(:purchase_ids::uuid[]);
+
+-- name: list_totals
+-- What the lines of a range of accounts say of their totals, refunds left out. The sums are numeric:
+-- a damaged mass may be of any size.
 select l.account_id,
-    coalesce(sum(l.mass_mg) filter (where l.standing <> 'uncertified'), 0)::bigint as certified_mg,
-    coalesce(sum(l.trees), 0)::bigint as trees
+    coalesce(sum(l.mass_mg) filter (where l.standing <> 'uncertified'), 0) as certified_mg,
+    sum(l.trees) as trees
 from orders.line l
 where l.refunded_at is null
+    and l.account_id > :above_account_id and l.account_id <= :up_to_account_id
 group by l.account_id;

@@ -1,9 +1,9 @@
 """Pricing and splitting an order; pure, exact, and the same for live and test mode.
 
 The price is `ceil(tonnes × cost per ton × 100)` US cents. Project i gets its weight of the money
-and `pᵢ/cᵢ ÷ Σ(pⱼ/cⱼ)` of the tonnes (its price is cᵢ), both split by the largest remainder method, so
-that lines add up exactly: mass in milligrams, money in millionths of a cent. The customer is shown
-whole cents from one dollar up, by a second split of the whole cents.
+and `pᵢ/cᵢ ÷ Σ(pⱼ/cⱼ)` of the tonnes (its price is cᵢ), both split by the largest remainder method,
+so that lines add up exactly: mass in milligrams, money in millionths of a cent. The customer is
+shown whole cents from one dollar up, by a second split of the whole cents.
 """
 
 from decimal import Decimal

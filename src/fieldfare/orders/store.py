@@ -198,13 +198,22 @@ def list_lines_of_purchases(conn: Connection, purchase_ids: list[UUID]) -> Async
     return rows
 
 
-def list_orphan_lines(conn: Connection) -> AsyncIterator[Any]:
-    """Lines whose purchase is not there."""
-    rows: AsyncIterator[Any] = _queries.list_orphan_lines(conn)
-    return rows
+async def list_orphan_lines(conn: Connection, *, after_id: UUID, at_most: int) -> list[Any]:
+    """A page of lines whose purchase is not there: id, purchase_id."""
+    rows = _queries.list_orphan_lines(conn, after_id=after_id, at_most=at_most)
+    return [row async for row in rows]
 
 
-def list_masses(conn: Connection) -> AsyncIterator[Any]:
-    """For each account what its lines make: account_id, certified_mg, trees."""
-    rows: AsyncIterator[Any] = _queries.list_masses(conn)
-    return rows
+async def list_known_purchases(conn: Connection, ids: list[UUID]) -> set[UUID]:
+    """Those of the ids under which there is a purchase."""
+    return {row["id"] async for row in _queries.list_known_purchases(conn, purchase_ids=ids)}
+
+
+async def list_totals(
+    conn: Connection, *, above_account_id: int, up_to_account_id: int
+) -> dict[int, tuple[int, int]]:
+    """For each account of a range that has lines, what they make: certified_mg, trees."""
+    rows = _queries.list_totals(
+        conn, above_account_id=above_account_id, up_to_account_id=up_to_account_id
+    )
+    return {row["account_id"]: (int(row["certified_mg"]), int(row["trees"])) async for row in rows}

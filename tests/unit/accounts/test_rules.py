@@ -161,6 +161,12 @@ def test_a_password_is_the_same_however_its_letters_are_composed() -> None:
     assert rules.password_bytes("\ud800")  # no text stops a sign-in with an error of ours
 
 
+def test_a_team_does_not_stand_where_a_user_belongs() -> None:
+    rules.check_account_kind(account("user"), "user")
+    with pytest.raises(WrongAccountKind, match="is a team"):
+        rules.check_account_kind(account("team"), "user")
+
+
 KINDS: list[TokenKind] = ["team_live", "team_test", "personal"]
 
 

@@ -147,7 +147,7 @@ def test_a_price_is_set_five_seconds_ahead_or_more() -> None:
 )
 def test_a_price_out_of_bounds_is_refused(unit_price_micro: int) -> None:
     price = price_row(1, unit_price_micro, NOW + timedelta(days=1))
-    with pytest.raises(PriceRefused, match="from 0.01 to 10000 US dollars"):
+    with pytest.raises(PriceRefused, match=r"from 0\.01 to 10000 US dollars"):
         rules.check_new_price(price, project_row(1), (), NOW)
 
 

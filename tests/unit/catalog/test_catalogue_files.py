@@ -157,13 +157,14 @@ def test_the_demo_fits_together() -> None:
     rows = load_preset()
     rules.check_rows(rows)
     assert all(row.account_id is None for row in rows.portfolios)
-    texts = [row.description for row in (*rows.projects, *rows.portfolios)]
+    texts = [row.description for row in rows.projects]
+    texts += [row.description for row in rows.portfolios]
     assert not [text for text in texts if "\n" in text or "  " in text]
 
 
 def test_every_picture_of_the_demo_is_there_and_is_only_a_picture() -> None:
     rows = load_preset()
-    paths = {row.image_url for row in (*rows.projects, *rows.portfolios)}
+    paths = {row.image_url for row in rows.projects} | {row.image_url for row in rows.portfolios}
     assert None not in paths
     for path in sorted(filter(None, paths)):
         file = STATIC / path.removeprefix("/static/")

@@ -77,7 +77,9 @@ def test_altered_and_missing_weights_are_rows_of_their_own() -> None:
 def test_a_price_that_was_moved_in_time_is_missing_and_one_too_many() -> None:
     later = BEGINNING + timedelta(microseconds=1)
     kept = with_first(small_rows(), "prices", effective_at=later)
-    assert [line.removeprefix("catalog.price project_id=1 ") for line in lines(kept, small_rows())] == [
+    assert [
+        line.removeprefix("catalog.price project_id=1 ") for line in lines(kept, small_rows())
+    ] == [
         "effective_at=2026-01-01T00:00:00+00:00: the row is missing, catalog.revision tells of it",
         "effective_at=2026-01-01T00:00:00.000001+00:00: the row is there, "
         "catalog.revision does not tell of it",

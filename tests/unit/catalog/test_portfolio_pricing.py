@@ -154,6 +154,8 @@ def weight_rows(*weights: tuple[int, int]) -> list[WeightRow]:
         (((1, 500_000), (2, 500_001)), "sum to 1.000001"),
         ((), "sum to 0"),
         (((1, 500_000), (1, 500_000)), "named twice"),
+        (((1, 1_000_000), (2, 0)), "not above zero"),
+        (((1, 2_000_000), (2, -1_000_000)), "not above zero"),
         (((1, 500_000), (99, 500_000)), "no project 99"),
         (((1, 500_000), (3, 500_000)), "priced per tree"),
         (((4, 1_000_000),), "priced per tonne"),

@@ -55,6 +55,8 @@ def check_weights(weights: Sequence[WeightRow], projects: Mapping[int, ProjectRo
         raise WeightsRefused(f"There is no project {unknown[0]}. Name projects that exist.")
     if len(set(ids)) < len(ids):
         raise WeightsRefused("A project is named twice. Give it one weight.")
+    if any(weight.weight_ppm < 1 for weight in weights):
+        raise WeightsRefused("A weight is not above zero. Leave its project out.")
     total_ppm = sum(weight.weight_ppm for weight in weights)
     if total_ppm != PPM:
         raise WeightsRefused(

@@ -11,6 +11,7 @@ from fieldfare.catalog.service.changing import (
     set_price,
 )
 from fieldfare.catalog.service.presets import (
+    demo_file,
     load_preset,
     micro_from_dollars,
     preset_catalogue,
@@ -33,6 +34,7 @@ __all__ = [
     "Imported",
     "LiveCatalogDesk",
     "create_custom_portfolio",
+    "demo_file",
     "get_portfolio",
     "image_address",
     "import_catalogue",

@@ -74,9 +74,14 @@ class File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     portfolios: tuple[FilePortfolio, ...] = ()
 
 
+def demo_file() -> bytes:
+    """The file of the demo's catalogue, as it comes with this program."""
+    return resources.files("fieldfare.catalog").joinpath("preset", DEMO).read_bytes()
+
+
 def load_preset() -> Rows:
-    """The demo's catalogue, as it comes with this program."""
-    return read_preset(resources.files("fieldfare.catalog").joinpath("preset", DEMO).read_bytes())
+    """The rows of the demo's catalogue."""
+    return read_preset(demo_file())
 
 
 def preset_catalogue() -> Catalogue:

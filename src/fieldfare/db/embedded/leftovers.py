@@ -10,7 +10,7 @@ import signal
 import time
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]  # it ships no types
+import psutil
 
 from fieldfare.db.embedded.errors import EmbeddedRefused
 from fieldfare.db.embedded.progress import Log, Progress

@@ -6,6 +6,7 @@ long as the server is ours, keeps two starts from meeting.
 """
 
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -28,6 +29,7 @@ from fieldfare.db.embedded.children import (
 )
 from fieldfare.db.embedded.cluster import (
     SUPERUSER,
+    SYNC_METHOD,
     Cluster,
     adopt_data,
     check_data,
@@ -44,6 +46,7 @@ from fieldfare.db.embedded.progress import Log, Progress
 
 LOOPBACK = "127.0.0.1"
 DEFAULT_DATABASE = "fieldfare"
+_PORTS = range(15_000, 32_000)
 _POLL_S = 0.02
 _FAST_STOP_S = 60.0
 _FORCED_STOP_S = 20.0
@@ -64,11 +67,16 @@ class RunningServer(msgspec.Struct, frozen=True, kw_only=True):
     lock_fd: int
 
 
-def free_port() -> int:
-    """A TCP port of loopback that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+def free_port(neighbours: int = 1) -> int:
+    """The first of so many neighbouring TCP ports of loopback that nobody uses at this moment.
+
+    It lies below those that systems hand to outgoing connections, so that none of these takes it
+    before it is listened on.
+    """
+    while True:
+        port = _PORTS.start + secrets.randbelow(len(_PORTS) - neighbours)
+        if all(_is_free(one) for one in range(port, port + neighbours)):
+            return port
 
 
 def start(
@@ -138,6 +146,15 @@ def stop(server: RunningServer, *, log: Log = lambda line: None) -> None:
     _end(server.process, server.socket_dir, server.lock_fd, log)
 
 
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
+
+
 def _lock(folder: Path) -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -182,6 +199,7 @@ def _launch(cluster: Cluster, port: int, options: Mapping[str, str]) -> subproce
         "unix_socket_directories": str(cluster.private),
         "unix_socket_permissions": "0700",
         "password_encryption": "scram-sha-256",
+        "recovery_init_sync_method": SYNC_METHOD,
         "timezone": "UTC",
         "log_timezone": "UTC",
         "log_line_prefix": "%m [%p] ",

@@ -1,168 +1,268 @@
-"""Holding purchases against their lines, their debits and the wallets; part of `fieldfare verify`.
+"""Holding purchases against what was recorded elsewhere; part of `fieldfare verify`.
 
-Everything that a row says is worked out again from other rows: the price from mass and cost per
-ton, the cost per ton from the lines' weights and unit prices, the split from the weights, the debit from
-the ledger, totals from lines. So a wrong byte in any one of them is named.
+Each purchase is priced and split once more from the catalogue as its revision tells of it, and held
+against its lines, the ledger's debit and its own numbers; each debit against the purchase it paid
+for; each wallet's totals against the lines. So a wrong byte in any one of them names its row.
+Everything is read in pages, so memory is bounded by the catalogue's history alone.
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from datetime import timedelta
-from fractions import Fraction
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from fieldfare.catalog.model import Portfolio, Rows
+from fieldfare.catalog.rules import build_catalogue
+from fieldfare.catalog.service.verifying import list_past_catalogues
 from fieldfare.db.pool import Connection
+from fieldfare.kernel.currency import RateRefused, UnknownCurrency, charge_minor, get_currency
 from fieldfare.kernel.findings import Finding
-from fieldfare.kernel.ids import floor_id, instant_of
-from fieldfare.kernel.money import MICRO_PER_CENT, PPM, micro_from_cents
-from fieldfare.kernel.numbers import largest_remainder
-from fieldfare.ledger.service.verify import all_wallets, find_deductions
+from fieldfare.kernel.money import micro_from_cents
+from fieldfare.ledger.service.verify import all_deductions, find_deductions, wallet_ranges
 from fieldfare.orders import store
-from fieldfare.orders.rules import billed_micros, partner_part_micro, price_cents
+from fieldfare.orders.model import Share
+from fieldfare.orders.rules import price_cents, split_offset
 
 PAGE_ROWS = 2_000
-ENTRY_SLACK = timedelta(hours=1)
-LOWEST_ID = UUID(int=0)
+LOWEST_ID, HIGHEST_ID = UUID(int=0), UUID(int=2**128 - 1)
+# An entry's id is drawn right after its purchase's. The first 48 bits of an id are milliseconds.
+ENTRY_SLACK = 3_600_000 << 80
+# An order is priced a moment before its id is drawn, and an id knows no finer time than this.
+PRICED_WITHIN = timedelta(minutes=1)
+ID_GRAIN = timedelta(milliseconds=1)
+CATALOGUES_KEPT = 64
 UNPAID = ("pending", "failed")
 
+PastPortfolios = Callable[[int, int | None, datetime], list[Portfolio]]
+"""What a portfolio may have been when it was ordered: by revision, portfolio id, instant."""
 
-async def verify_orders(conn: Connection) -> AsyncIterator[Finding]:
+
+async def verify_orders(conn: Connection, page_rows: int = PAGE_ROWS) -> AsyncIterator[Finding]:
     """Every purchase, line and total that does not agree with the rest."""
+    past = _past_portfolios(await list_past_catalogues(conn))
     after = LOWEST_ID
-    while page := await store.list_purchases_from(conn, after_id=after, at_most=PAGE_ROWS):
-        async for finding in _verify_page(conn, page):
+    while page := await store.list_purchases_from(conn, after_id=after, at_most=page_rows):
+        async for finding in _verify_page(conn, page, past):
             yield finding
         after = page[-1]["id"]
-    async for row in store.list_orphan_lines(conn):
-        yield Finding(
-            "orders.line", f"id={row['id']}", f"its purchase {row['purchase_id']} is not there"
-        )
-    async for finding in _verify_totals(conn):
+    async for finding in _verify_orphans(conn, page_rows):
+        yield finding
+    async for finding in _verify_deductions(conn, page_rows):
+        yield finding
+    async for finding in _verify_totals(conn, page_rows):
         yield finding
 
 
-async def _verify_page(conn: Connection, page: list[Any]) -> AsyncIterator[Finding]:
+def _past_portfolios(catalogues: Mapping[int, Rows]) -> PastPortfolios:
+    @lru_cache(CATALOGUES_KEPT)
+    def sold(revision: int, instant: datetime) -> dict[int, Portfolio]:
+        return build_catalogue(catalogues[revision], revision, instant).portfolios
+
+    @lru_cache(CATALOGUES_KEPT)
+    def changes(revision: int) -> list[datetime]:
+        return sorted({price.effective_at for price in catalogues[revision].prices})
+
+    def portfolios(revision: int, portfolio_id: int | None, at: datetime) -> list[Portfolio]:
+        if revision not in catalogues or portfolio_id is None:
+            return []
+        since, until = at - PRICED_WITHIN, at + ID_GRAIN
+        before = [instant for instant in changes(revision) if instant <= since]
+        within = [instant for instant in changes(revision) if since < instant <= until]
+        found = (sold(revision, instant).get(portfolio_id) for instant in [*before[-1:], *within])
+        return [portfolio for portfolio in found if portfolio is not None]
+
+    return portfolios
+
+
+async def _verify_page(
+    conn: Connection, page: list[Any], past: PastPortfolios
+) -> AsyncIterator[Finding]:
     ids = [purchase["id"] for purchase in page]
     lines: dict[UUID, list[Any]] = defaultdict(list)
     async for line in store.list_lines_of_purchases(conn, ids):
         lines[line["purchase_id"]].append(line)
-    on_credit = [p["id"] for p in page if p["payment_method"] == "credits"]
     debits = await find_deductions(
         conn,
-        on_credit,
-        from_id=floor_id(instant_of(ids[0]) - ENTRY_SLACK),
-        to_id=floor_id(instant_of(ids[-1]) + ENTRY_SLACK),
+        ids,
+        from_id=UUID(int=max(ids[0].int - ENTRY_SLACK, LOWEST_ID.int)),
+        to_id=UUID(int=min(ids[-1].int + ENTRY_SLACK, HIGHEST_ID.int)),
     )
     for purchase in page:
-        for message in _purchase_faults(purchase, lines[purchase["id"]], debits):
-            yield Finding("orders.purchase", f"id={purchase['id']}", message)
-        if purchase["state"] not in UNPAID:
-            for line, message in _line_faults(purchase, lines[purchase["id"]]):
-                yield Finding("orders.line", f"id={line['id']}", message)
+        own_lines = lines[purchase["id"]]
+        for message in _purchase_faults(purchase, own_lines, debits.get(purchase["id"], [])):
+            yield _of_purchase(purchase, message)
+        for finding in _catalogue_faults(purchase, own_lines, past):
+            yield finding
+
+
+def _of_purchase(purchase: Any, message: str) -> Finding:
+    return Finding("orders.purchase", f"id={purchase['id']}", message)
+
+
+def _of_line(line: Any, message: str) -> Finding:
+    return Finding("orders.line", f"id={line['id']}", message)
 
 
 def _purchase_faults(
-    purchase: Any, lines: list[Any], debits: dict[UUID, tuple[int, int]]
-) -> list[str]:
-    faults = []
-    amount = purchase["amount_cents"]
+    purchase: Any, lines: list[Any], debits: list[tuple[int, int]]
+) -> Iterator[str]:
+    yield from _own_faults(purchase)
     if purchase["state"] in UNPAID:
-        return ["it is not paid and has lines"] if lines else []
-    if purchase["kind"] == "offset" and purchase["unit_price_cents"] is not None:
-        price = price_cents(purchase["mass_mg"], purchase["unit_price_cents"])
-        if price != amount:
-            faults.append(f"amount_cents is {amount}, mass and unit_price_cents make {price}")
-        cost = _cost_per_ton_cents(lines)
-        if cost != purchase["unit_price_cents"]:
-            faults.append(
-                f"unit_price_cents is {purchase['unit_price_cents']}, its lines make {cost}"
-            )
+        if lines:
+            yield f"it is {purchase['state']} and has lines"
+    else:
+        yield from _sum_faults(purchase, lines)
+    paid_by_credits = purchase["payment_method"] == "credits" and purchase["state"] not in UNPAID
+    due = [(purchase["account_id"], purchase["amount_cents"])] if paid_by_credits else []
+    if debits != due:
+        yield f"the ledger's debits (account, cents) are {debits}, should be {due}"
+
+
+def _own_faults(purchase: Any) -> Iterator[str]:
+    """What a purchase says that its own other columns gainsay."""
+    expected: dict[str, Any] = {"charge_minor": _charge_minor(purchase)}
+    if purchase["kind"] == "offset":
+        unit_price_cents = purchase["unit_price_cents"] or 0
+        expected["amount_cents"] = price_cents(purchase["mass_mg"], unit_price_cents)
+        expected["trees"] = 0
     if purchase["payment_method"] == "credits":
-        if debits.get(purchase["id"]) != (purchase["account_id"], amount):
-            faults.append(
-                f"amount_cents is {amount}, the ledger's debit is {debits.get(purchase['id'])}"
-            )
-        if purchase["charge_minor"] != amount:
-            faults.append(f"charge_minor is {purchase['charge_minor']}, amount_cents {amount}")
-    for column, total in (("mass_mg", purchase["mass_mg"]), ("trees", purchase["trees"])):
+        expected |= {"currency": "USD", "rate": 1, "tax_rate_ppm": 0}
+    if purchase["payment_method"] == "credits" or purchase["tax_rate_ppm"] == 0:
+        expected["tax_minor"] = 0
+    yield from _differences(purchase, expected)
+
+
+def _charge_minor(purchase: Any) -> int | None:
+    """What the price comes to in the currency; None if there is no such rate or currency."""
+    try:
+        currency = get_currency(purchase["currency"])
+        return charge_minor(purchase["amount_cents"], purchase["rate"], currency)
+    except (UnknownCurrency, RateRefused):
+        return None
+
+
+def _sum_faults(purchase: Any, lines: list[Any]) -> Iterator[str]:
+    for column, total in (
+        ("mass_mg", purchase["mass_mg"]),
+        ("trees", purchase["trees"]),
+        ("amount_micro", micro_from_cents(purchase["amount_cents"])),
+        ("billed_micro", micro_from_cents(purchase["amount_cents"])),
+    ):
         said = sum(line[column] for line in lines)
         if said != total:
-            faults.append(f"{column} is {total}, its lines sum to {said}")
-    said = sum(line["amount_micro"] for line in lines)
-    if said != micro_from_cents(amount):
-        faults.append(f"amount_cents is {amount}, its lines sum to {said} micro")
-    return faults
+            yield f"the {column} of its lines sum to {said}, should be {total}"
 
 
-def _cost_per_ton_cents(lines: list[Any]) -> int | None:
-    tonnes_per_micro = sum(
-        (
-            Fraction(line["weight_ppm"], PPM * line["unit_price_micro"])
-            for line in lines
-            if line["kind"] == "offset" and line["unit_price_micro"]
-        ),
-        Fraction(0),
-    )
-    if not tonnes_per_micro:
-        return None
-    return -(-(1 / tonnes_per_micro / MICRO_PER_CENT) // 1)
+def _catalogue_faults(purchase: Any, lines: list[Any], past: PastPortfolios) -> list[Finding]:
+    """What differs from the order as the catalogue of its time prices and splits it.
+
+    Around a price's instant more than one catalogue may have been meant: the nearest one counts.
+    """
+    if purchase["kind"] != "offset":
+        return []
+    meant = past(purchase["price_revision"], purchase["portfolio_id"], purchase["created_at"])
+    if not meant:
+        message = (
+            f"revision {purchase['price_revision']} of the catalogue does not sell portfolio "
+            f"{purchase['portfolio_id']} at {purchase['created_at'].isoformat()}"
+        )
+        return [_of_purchase(purchase, message)]
+    return min((list(_offset_faults(purchase, lines, one)) for one in meant), key=len)
 
 
-def _line_faults(purchase: Any, lines: list[Any]) -> list[tuple[Any, str]]:
-    """Each line whose part of the money or the mass is not what its weight makes."""
-    weights = tuple(line["weight_ppm"] for line in lines)
-    if not lines or sum(weights) != PPM:
-        return [(line, f"the weights of its purchase sum to {sum(weights)} ppm") for line in lines]
-    amounts = largest_remainder(micro_from_cents(purchase["amount_cents"]), weights)
-    billed = billed_micros(purchase["amount_cents"], amounts, weights)
-    masses = _masses(purchase["mass_mg"], lines)
-    faults = []
-    for line, amount, shown, mass in zip(lines, amounts, billed, masses, strict=True):
-        partner = partner_part_micro(amount, line["partner_share_ppm"])
-        expected = {
-            "account_id": purchase["account_id"],
-            "amount_micro": amount,
-            "billed_micro": shown,
-            "partner_micro": partner,
-            "margin_micro": amount - partner,
-            "mass_mg": mass,
-        }
-        faults += [
-            (line, f"{column} is {line[column]}, should be {value}")
-            for column, value in expected.items()
-            if line[column] != value
-        ]
-    return faults
-
-
-def _masses(mass_mg: int, lines: list[Any]) -> tuple[int, ...]:
-    """The split of the mass: in proportion to weight over unit price, as whole numbers."""
-    product = 1
-    for line in lines:
-        product *= line["unit_price_micro"] or 1
-    weights = tuple(
-        line["weight_ppm"] * (product // line["unit_price_micro"])
-        if line["kind"] == "offset" and line["unit_price_micro"]
-        else 0
-        for line in lines
-    )
-    return largest_remainder(mass_mg, weights) if any(weights) else tuple(0 for _ in lines)
-
-
-async def _verify_totals(conn: Connection) -> AsyncIterator[Finding]:
-    said = {
-        row["account_id"]: (row["certified_mg"], row["trees"])
-        async for row in store.list_masses(conn)
+def _offset_faults(purchase: Any, lines: list[Any], portfolio: Portfolio) -> Iterator[Finding]:
+    owned = {
+        "unit_price_cents": portfolio.cost_per_ton_cents,
+        # A custom portfolio is sold to its own account only.
+        "account_id": portfolio.account_id or purchase["account_id"],
     }
-    async for wallet in all_wallets(conn):
-        expected = said.pop(wallet.account_id, (0, 0))
-        if (wallet.certified_mg, wallet.trees) != expected:
-            yield Finding(
-                "ledger.wallet",
-                f"account_id={wallet.account_id}",
-                f"certified_mg and trees are {wallet.certified_mg} and {wallet.trees}, "
-                f"the lines say {expected[0]} and {expected[1]}",
+    for message in _differences(purchase, owned):
+        yield _of_purchase(purchase, message)
+    if purchase["state"] in UNPAID:
+        return
+    shares = split_offset(
+        portfolio, mass_mg=purchase["mass_mg"], amount_cents=purchase["amount_cents"]
+    )
+    due = {share.project.id: share for share in shares}
+    for line in lines:
+        share = due.pop(line["project_id"], None)
+        if share is None:
+            yield _of_line(
+                line,
+                f"project {line['project_id']} is not in portfolio {portfolio.id}, or there twice",
             )
-    for account_id in said:
-        yield Finding("ledger.wallet", f"account_id={account_id}", "has lines but no wallet")
+        else:
+            for message in _differences(line, _line_columns(purchase, share)):
+                yield _of_line(line, message)
+    for project_id in due:
+        yield _of_purchase(purchase, f"its line of project {project_id} is not there")
+
+
+def _line_columns(purchase: Any, share: Share) -> dict[str, Any]:
+    return {
+        "account_id": purchase["account_id"],
+        "partner_id": share.project.partner_id,
+        "kind": share.kind,
+        "standing": share.project.standing,
+        "certification_status": share.project.certification_status,
+        "weight_ppm": share.weight_ppm,
+        "unit_price_micro": share.project.unit_price_micro,
+        "mass_mg": share.mass_mg,
+        "trees": share.trees,
+        "amount_micro": share.amount_micro,
+        "billed_micro": share.billed_micro,
+        "partner_share_ppm": share.project.partner_share_ppm,
+        "partner_micro": share.partner_micro,
+        "margin_micro": share.margin_micro,
+    }
+
+
+def _differences(row: Any, expected: Mapping[str, Any]) -> Iterator[str]:
+    for column, value in expected.items():
+        if row[column] != value:
+            yield f"{column} is {row[column]}, should be {value}"
+
+
+async def _verify_orphans(conn: Connection, page_rows: int) -> AsyncIterator[Finding]:
+    after = LOWEST_ID
+    while page := await store.list_orphan_lines(conn, after_id=after, at_most=page_rows):
+        for line in page:
+            yield _of_line(line, f"its purchase {line['purchase_id']} is not there")
+        after = page[-1]["id"]
+
+
+async def _verify_deductions(conn: Connection, page_rows: int) -> AsyncIterator[Finding]:
+    async for page in all_deductions(conn, page_rows):
+        paid_for = [d.purchase_id for d in page if d.purchase_id is not None]
+        known = await store.list_known_purchases(conn, paid_for)
+        for deduction in page:
+            if deduction.purchase_id not in known:
+                yield Finding(
+                    "orders.purchase",
+                    f"id={deduction.purchase_id}",
+                    f"not there, ledger.entry id={deduction.entry_id} paid for it",
+                )
+
+
+async def _verify_totals(conn: Connection, page_rows: int) -> AsyncIterator[Finding]:
+    async for span in wallet_ranges(conn, page_rows):
+        said = await store.list_totals(
+            conn,
+            above_account_id=span.above_account_id,
+            up_to_account_id=span.up_to_account_id,
+        )
+        for wallet in span.wallets:
+            mass_mg, trees = said.pop(wallet.account_id, (0, 0))
+            key = f"account_id={wallet.account_id}"
+            if wallet.certified_mg != mass_mg:
+                message = f"certified_mg is {wallet.certified_mg}, the lines say {mass_mg}"
+                yield Finding("ledger.wallet", key, message)
+            if wallet.trees != trees:
+                message = f"trees are {wallet.trees}, the lines say {trees}"
+                yield Finding("ledger.wallet", key, message)
+        for account_id in said:
+            yield Finding(
+                "ledger.wallet", f"account_id={account_id}", "the wallet is not there, it has lines"
+            )

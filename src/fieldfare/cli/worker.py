@@ -1,0 +1,80 @@
+"""`fieldfare worker`: the process that runs the jobs; any number of them, on any machines.
+
+What must hold: it ends only when it is asked to, because a supervisor takes its end for the end of
+the product. A database that goes away is waited for, however long; SIGTERM or SIGINT lets the jobs
+that are under way finish for some seconds, and then ends it with exit code 0.
+"""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterator
+
+import typer
+import uvloop
+
+from fieldfare.cli.logs import configure_logs
+from fieldfare.cli.steps import complain
+from fieldfare.db.revision import MigrationRefused, open_migrated_database
+from fieldfare.settings import Settings, SettingsRefused, read_settings
+
+CLOSE_S = 2.0
+
+
+def worker() -> None:
+    """Run the jobs, such as the ranking, on the database at DATABASE_URL, until SIGTERM or Ctrl-C.
+
+    Example: DATABASE_URL=postgresql://fieldfare@db/fieldfare fieldfare worker
+    """
+    try:
+        settings = read_settings()
+        configure_logs(settings.log_level)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(run_worker(settings))
+    except (SettingsRefused, MigrationRefused) as refusal:
+        complain(str(refusal))
+        raise typer.Exit(1) from refusal
+
+
+async def run_worker(settings: Settings) -> None:
+    """Run every schedule until a signal to stop.
+
+    Raises `SettingsRefused` or `MigrationRefused` if it cannot start: one line with the next step.
+    """
+    if settings.database_url is None:
+        raise SettingsRefused(
+            "DATABASE_URL is not set; name a PostgreSQL server, or use `fieldfare up`, which "
+            "starts one and a worker with it"
+        )
+    with _stop_on_signals() as stop:
+        # Loaded here: commands that run no jobs do not pay for what comes with them.
+        from fieldfare.cli.scheduler import work
+        from fieldfare.jobs import SCHEDULES
+
+        db = await open_migrated_database(
+            settings.database_url, pool_size=settings.pool_size, application="fieldfare-worker"
+        )
+        try:
+            await work(db, SCHEDULES, stop)
+        finally:
+            # By now nothing is under way: only a server that does not answer takes longer.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_S):
+                    await db.close()
+
+
+@contextlib.contextmanager
+def _stop_on_signals() -> Iterator[asyncio.Event]:
+    """An event that SIGTERM and SIGINT set within the block; after it they have no effect."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    signals = (signal.SIGTERM, signal.SIGINT)
+    for signum in signals:
+        loop.add_signal_handler(signum, stop.set)
+    try:
+        yield stop
+    finally:
+        for signum in signals:
+            loop.remove_signal_handler(signum)
+            # The process is about to end well, which being asked once more does not change.
+            signal.signal(signum, signal.SIG_IGN)

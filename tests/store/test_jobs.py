@@ -1,0 +1,203 @@
+"""The jobs and their tables: what each does to the database, and what PgQueuer finds there."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+import fieldfare
+from fieldfare import jobs
+from fieldfare.db.pool import Database, connection, transaction
+from fieldfare.db.queue import queue_queries
+from fieldfare.impact.jobs import refresh_ranking_once
+from fieldfare.jobs import Outcome, Schedule, run_job
+
+SOURCE = Path(fieldfare.__file__).parents[1]
+
+
+async def test_pgqueuer_finds_the_schema_that_it_declares(db: Database) -> None:
+    plan = await queue_queries(db).plan_upgrade()
+    assert plan.statements == ()
+    assert plan.notes == ()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "drop index pgqueuer.pgqueuer_picked_slot_idx",
+        "alter table pgqueuer.pgqueuer_schedules alter status drop default",
+        "alter table pgqueuer.pgqueuer_log drop column traceback",
+        "drop trigger tg_pgqueuer_changed on pgqueuer.pgqueuer",
+        "create or replace function pgqueuer.fn_pgqueuer_changed() returns trigger"
+        " language plpgsql as 'begin return null; end'",
+    ],
+)
+async def test_pgqueuer_notices_another_schema(db: Database, change: str) -> None:
+    async with connection(db) as conn:
+        await conn.execute(change)
+    assert (await queue_queries(db).plan_upgrade()).statements
+
+
+async def test_the_environment_does_not_move_pgqueuers_tables(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PGQUEUER_SCHEMA", "PGQUEUER_PREFIX", "SCHEDULES_TABLE", "CHANNEL", "FUNCTION"):
+        monkeypatch.setenv(name, "elsewhere")
+    queries = queue_queries(db)
+    assert queries.qbs.settings.qualified.schedules_table == "pgqueuer.pgqueuer_schedules"
+    assert (await queries.plan_upgrade()).statements == ()
+
+
+def test_nothing_but_a_worker_loads_pgqueuer() -> None:
+    program = (
+        "import sys, fieldfare.app, fieldfare.cli.main; print([m for m in sys.modules"
+        " if m.split('.')[0] == 'pgqueuer'])"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], cwd=SOURCE, capture_output=True, text=True, check=True
+    )
+    assert loaded.stdout.strip() == "[]"
+
+
+def test_names_of_schedules_are_unique() -> None:
+    names = [schedule.name for schedule in jobs.SCHEDULES]
+    assert len(set(names)) == len(names)
+
+
+async def test_partitions_are_made_as_far_ahead_as_a_migration_makes_them(db: Database) -> None:
+    count = "select count(*) from pg_inherits where inhparent = 'ledger.entry'::regclass"
+    async with connection(db) as conn:
+        before = await conn.fetchval(count)
+        last = await conn.fetchval(
+            "select max(inhrelid::regclass::text) from pg_inherits"
+            " where inhparent = 'ledger.entry'::regclass and inhrelid::regclass::text ~ '[0-9]$'"
+        )
+        await conn.execute(f"drop table {last}")
+        assert await conn.fetchval(count) == before - 1
+        await jobs.make_partitions(db)
+        assert await conn.fetchval(count) == before
+        await jobs.make_partitions(db)
+        assert await conn.fetchval(count) == before
+
+
+async def insert_key(db: Database, hours_old: int, *, answered: bool, keys: int = 1) -> None:
+    """Keys that were first sent `hours_old` hours ago."""
+    async with connection(db) as conn:
+        await conn.execute(
+            "insert into http.idempotency_key"
+            " select sha256(gen_random_uuid()::text::bytea), sha256(''), gen_random_uuid(),"
+            " case when $2 then 200 end, case when $2 then ''::bytea end,"
+            " now() - make_interval(hours => $1) from generate_series(1, $3)",
+            hours_old,
+            answered,
+            keys,
+        )
+
+
+async def ages_of_keys(db: Database) -> list[tuple[int, bool]]:
+    """Hours and whether it was answered, of every key that is left, youngest first."""
+    async with connection(db) as conn:
+        rows = await conn.fetch(
+            "select round(extract(epoch from now() - created_at) / 3600)::int as hours,"
+            " answer is not null as answered from http.idempotency_key order by created_at desc"
+        )
+    return [(row["hours"], row["answered"]) for row in rows]
+
+
+async def test_only_old_answered_keys_are_forgotten(db: Database) -> None:
+    for hours_old in (0, 24, 47, 49, 900):
+        await insert_key(db, hours_old, answered=True)
+    await insert_key(db, 900, answered=False)
+    assert await jobs.forget_old_keys(db) == {"keys_forgotten": 2}
+    assert await ages_of_keys(db) == [(0, True), (24, True), (47, True), (900, False)]
+    assert await jobs.forget_old_keys(db) == {"keys_forgotten": 0}
+
+
+async def test_more_old_keys_than_one_batch_are_forgotten_in_one_run(db: Database) -> None:
+    many = 2 * jobs.KEYS_AT_ONCE + 1
+    await insert_key(db, 50, answered=True, keys=many)
+    await insert_key(db, 1, answered=True)
+    assert await jobs.forget_old_keys(db) == {"keys_forgotten": many}
+    assert await ages_of_keys(db) == [(1, True)]
+
+
+async def insert_wallet(db: Database, account_id: int, certified_mg: int) -> None:
+    """An account with some mass."""
+    async with connection(db) as conn:
+        await conn.execute(
+            "insert into ledger.wallet (account_id, certified_mg) values ($1, $2)",
+            account_id,
+            certified_mg,
+        )
+
+
+async def test_the_ranking_is_left_to_whoever_is_at_it(db: Database) -> None:
+    await insert_wallet(db, 1, 500)
+    async with transaction(db) as conn:
+        # What another worker's refresh holds until it commits.
+        await conn.execute("select pg_advisory_xact_lock(hashtextextended('impact.ranking', 0))")
+        async with asyncio.timeout(5):
+            assert await jobs.refresh_ranking(db) == {"skipped": "another worker is at it"}
+    assert await jobs.refresh_ranking(db) == {"rows_changed": 1}
+
+
+async def test_many_refreshes_at_once_neither_wait_nor_fail(db: Database) -> None:
+    for account_id in range(1, 40):
+        await insert_wallet(db, account_id, account_id)
+    changed = await asyncio.gather(*(refresh_ranking_once(db) for _ in range(10)))
+    assert sum(rows or 0 for rows in changed) == 39
+    assert await refresh_ranking_once(db) == 0
+
+
+async def fail(_: Database) -> Outcome:
+    """A job with a defect."""
+    raise RuntimeError("a defect")
+
+
+async def hang(_: Database) -> Outcome:
+    """A job that never ends."""
+    await asyncio.Event().wait()
+    return {}
+
+
+def one(run: Callable[[Database], Awaitable[Outcome]]) -> Schedule:
+    """A schedule of a test."""
+    return Schedule(name="tried", cron="* * * * *", run=run, limit_s=0.2)
+
+
+async def test_what_a_job_did_is_logged(db: Database) -> None:
+    await insert_wallet(db, 1, 500)
+    with capture_logs() as logs:
+        await run_job(db, one(jobs.refresh_ranking))
+    (line,) = logs
+    assert 0 <= line.pop("duration_ms") < 5_000
+    assert line == {
+        "event": "job_done", "job": "tried", "rows_changed": 1, "log_level": "info",
+    }  # fmt: skip
+
+
+async def test_a_job_that_fails_is_logged_with_its_trace(db: Database) -> None:
+    with capture_logs() as logs:
+        await run_job(db, one(fail))
+    (line,) = logs
+    assert (line["event"], line["log_level"], line["exc_info"]) == ("job_failed", "error", True)
+
+
+async def test_a_job_that_hangs_is_cut_off(db: Database) -> None:
+    with capture_logs() as logs:
+        await run_job(db, one(hang))
+    (line,) = logs
+    assert (line["event"], line["reason"]) == ("job_failed", "TimeoutError")
+
+
+async def test_a_database_that_is_away_is_told_in_one_line(db: Database) -> None:
+    await db.close()
+    with capture_logs() as logs:
+        await run_job(db, one(jobs.refresh_ranking))
+    (line,) = logs
+    assert (line["event"], line["log_level"]) == ("job_failed", "warning")
+    assert line["reason"] == "InterfaceError: pool is closed"

@@ -1,0 +1,62 @@
+"""A client of the running API, as a test calls it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from tests.support.world import World
+
+
+@dataclass(frozen=True)
+class Api:
+    """The running API with the people who can call it."""
+
+    base_url: str
+    database_url: str
+    world: World
+    http: httpx.Client
+
+    def get(self, path: str, token: str | None = None, **parameters: Any) -> httpx.Response:
+        """GET as the live team, or as another token."""
+        return self.http.get(path, headers=self.auth(token), params=parameters or None)
+
+    def post(
+        self,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = None,
+        key: str | None = None,
+        form: dict[str, str] | None = None,
+        content: bytes | None = None,
+        content_type: str | None = None,
+    ) -> httpx.Response:
+        """POST JSON, a form or raw bytes as the live team, or as another token."""
+        headers = self.auth(token)
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        if content_type is not None:
+            headers["Content-Type"] = content_type
+        if form is not None:
+            return self.http.post(path, data=form, headers=headers)
+        if content is not None:
+            return self.http.post(path, content=content, headers=headers)
+        return self.http.post(path, json=body, headers=headers)
+
+    def order(self, token: str | None = None, key: str | None = None, **fields: Any) -> Any:
+        """An offset order of 0.45 t paid from credits unless `fields` say otherwise; its answer."""
+        body = {"tons": 0.45, "paymentMethod": "credits", **fields}
+        answer = self.post("/api/offset-orders", body, token=token, key=key)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def balance(self, token: str | None = None) -> int:
+        """The credits of a token's account, in US cents."""
+        balance: int = self.get("/api/credits/balance", token).json()["creditBalanceUsdCents"]
+        return balance
+
+    def auth(self, token: str | None = None) -> dict[str, str]:
+        """The header of the live team, or of another token; none for an empty one."""
+        chosen = self.world.live_token if token is None else token
+        return {"Authorization": f"Bearer {chosen}"} if chosen else {}

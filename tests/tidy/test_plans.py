@@ -1,0 +1,178 @@
+"""No request reads a table from end to end, however its parameters turn out.
+
+Plans are those for unknown parameters, over tables with some thousand rows each. Two kinds of table
+may be read whole: the catalogue, which every process keeps in memory, and the database part's own
+(with Alembic's), which have a handful of rows. Nothing else is excepted; what no request reaches is
+not looked at.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.tidy.conftest import new_database
+from tests.tidy.house import NamedQuery, named_queries
+from tests.tidy.reach import queries_on_requests
+from tests.tidy.sql import names_in
+
+HERE = Path(__file__).parent
+READ_WHOLE = ("catalog", "db", "public")
+MANY = 1_000
+FUNCTION_CALLS = re.findall(
+    r"^select.*?;", (HERE / "lent_calls.sql").read_text(), re.MULTILINE | re.DOTALL
+)
+ON_REQUESTS = [query for query in named_queries() if query.full_name in queries_on_requests()]
+QUERIES = [pytest.param(query, id=query.full_name) for query in ON_REQUESTS]
+
+
+@pytest.fixture(scope="module")
+def crowded(server_url: str, template: str) -> Iterator[psycopg.Connection]:
+    """A database with many rows in every table that grows, whose planner knows no parameter."""
+    with new_database(server_url, template=template) as url, psycopg.connect(url) as conn:
+        conn.autocommit = True
+        _drop_later_partitions(conn)
+        conn.execute("set session_replication_role = replica")
+        conn.execute((HERE / "many_rows.sql").read_text())
+        conn.execute("reset session_replication_role")
+        conn.execute("vacuum analyze")
+        conn.execute("set plan_cache_mode = force_generic_plan")
+        conn.execute("set jit = off")
+        yield conn
+
+
+def _drop_later_partitions(conn: psycopg.Connection) -> None:
+    """An empty partition is rightly read whole, so only those that get rows stay."""
+    children = conn.execute(
+        "select inhrelid::regclass::text from pg_inherits join db.partitioned"
+        " on inhparent = parent::regclass where inhrelid::regclass::text ~ '_[0-9]{4}_[0-9]{2}$'"
+    ).fetchall()
+    for (child,) in children:
+        if child[-7:] > "2027_02":
+            conn.execute(f"drop table {child}")
+
+
+def nodes_of(
+    plan: dict[str, Any], *, limited: bool = False
+) -> Iterator[tuple[dict[str, Any], bool]]:
+    """Every node of a plan, and whether a limit stands above it."""
+    yield plan, limited
+    for child in plan.get("Plans", ()):
+        yield from nodes_of(child, limited=limited or plan["Node Type"] == "Limit")
+
+
+def whole_reads(plan: dict[str, Any]) -> list[str]:
+    """The growing tables that a plan reads from end to end, by table or by index."""
+    return [
+        f"{node['Node Type']} of {node['Schema']}.{node['Relation Name']}"
+        for node, limited in nodes_of(plan)
+        if node.get("Schema") not in {None, "pg_catalog", *READ_WHOLE}
+        and "Relation Name" in node
+        and (
+            node["Node Type"] == "Seq Scan"
+            or (node["Node Type"].startswith("Index") and not limited and "Index Cond" not in node)
+        )
+    ]
+
+
+def plan_of(conn: psycopg.Connection, query: NamedQuery) -> dict[str, Any]:
+    """The plan of a query for any parameters."""
+    count = len(set(re.findall(r"\$\d+", query.sql)))
+    values = f"({', '.join(['null'] * count)})" if count else ""
+    conn.execute(f"prepare looked_at as {query.sql}")
+    try:
+        explain = f"explain (format json, verbose) execute looked_at{values}"
+        row = conn.execute(explain).fetchone()
+    finally:
+        conn.execute("deallocate looked_at")
+    assert row is not None
+    plan: dict[str, Any] = row[0][0]["Plan"]
+    return plan
+
+
+def tables_in(plan: dict[str, Any]) -> set[str]:
+    """The growing tables that a plan reads."""
+    return {
+        f"{node['Schema']}.{node['Relation Name']}"
+        for node, _ in nodes_of(plan)
+        if "Relation Name" in node and node["Schema"] not in READ_WHOLE
+    }
+
+
+def assert_many_rows(conn: psycopg.Connection, tables: set[str]) -> None:
+    """Over a few rows any plan is a good one, so the planner's choice would show nothing."""
+    for table in sorted(tables):
+        row = conn.execute(f"select count(*) from {table}").fetchone()
+        assert row is not None
+        assert row[0] >= MANY, f"add rows of {table} to many_rows.sql"
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_no_request_reads_a_table_whole(query: NamedQuery, crowded: psycopg.Connection) -> None:
+    plan = plan_of(crowded, query)
+    assert_many_rows(crowded, tables_in(plan))
+    assert whole_reads(plan) == []
+
+
+@pytest.mark.parametrize("call", FUNCTION_CALLS, ids=lambda call: call[7 : call.index("(")])
+def test_no_lent_function_reads_a_table_whole(call: str, crowded: psycopg.Connection) -> None:
+    plans = plans_inside(crowded, call)
+    assert_many_rows(crowded, set().union(*map(tables_in, plans)))
+    assert [fault for plan in plans for fault in whole_reads(plan)] == []
+
+
+def plans_inside(conn: psycopg.Connection, call: str) -> list[dict[str, Any]]:
+    """The plans of every statement that runs inside a call; what it changes is undone."""
+    heard: list[str] = []
+
+    def hear(diagnostic: psycopg.errors.Diagnostic) -> None:
+        heard.append(diagnostic.message_primary or "")
+
+    conn.add_notice_handler(hear)
+    try:
+        with conn.transaction(force_rollback=True):
+            conn.execute("load 'auto_explain'")
+            for setting in ("log_nested_statements = on", "log_verbose = on", "log_format = json"):
+                conn.execute(f"set local auto_explain.{setting}")
+            conn.execute("set local auto_explain.log_min_duration = 0")
+            conn.execute("set local client_min_messages = log")
+            conn.execute(call)
+    finally:
+        conn.remove_notice_handler(hear)
+    plans = [text.partition("plan:\n")[2] for text in heard if "plan:\n" in text]
+    assert len(plans) > 1, "the statements inside the function were not seen"
+    return [json.loads(plan)["Plan"] for plan in plans]
+
+
+def lent_functions(sql: str) -> set[str]:
+    """The functions of our own that a text calls."""
+    functions = names_in(sql).functions
+    return {f"{schema}.{name}" for schema, name in functions if schema not in {"", "pg_catalog"}}
+
+
+def test_every_function_that_a_request_calls_is_looked_into() -> None:
+    called = set().union(*(lent_functions(query.sql) for query in ON_REQUESTS))
+    assert called == set().union(*map(lent_functions, FUNCTION_CALLS))
+
+
+def test_requests_are_followed_down_to_their_queries() -> None:
+    assert {"orders.place_on_credit", "orders.list_lines", "accounts.find_principal"} <= (
+        queries_on_requests()
+    )
+
+
+@pytest.mark.parametrize(
+    "condition", ["description = $1", "lower(description) = $1", "created_at > $1::timestamptz"]
+)
+def test_a_whole_read_is_seen(condition: str, crowded: psycopg.Connection) -> None:
+    query = NamedQuery("ledger", "bad", f"select id from ledger.entry where {condition}")
+    assert "Seq Scan of ledger.entry_first" in whole_reads(plan_of(crowded, query))
+
+
+def test_a_whole_read_of_an_index_is_seen(crowded: psycopg.Connection) -> None:
+    query = NamedQuery("ledger", "bad", "select id from ledger.entry order by id")
+    assert whole_reads(plan_of(crowded, query)) != []
