@@ -42,7 +42,8 @@ def _holder(port: int) -> str:
     """` by NAME (pid N)`, or nothing where the system does not tell."""
     with contextlib.suppress(psutil.Error):
         for connection in psutil.net_connections("tcp"):
-            listens = connection.status == psutil.CONN_LISTEN and connection.laddr
-            if listens and connection.pid and connection.laddr[1] == port:
+            listens = connection.status == psutil.CONN_LISTEN
+            at = getattr(connection.laddr, "port", None)
+            if listens and connection.pid and at == port:
                 return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})"
     return ""
