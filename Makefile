@@ -12,7 +12,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 # Without its Python (upgraded, or the folder was copied here) an environment is of no use.
 $(shell $(PYTHON) -c '' 2>/dev/null || rm -f $(RUN_STAMP) $(DEV_STAMP))
 
-.PHONY: help up test check unit chaos bench
+.PHONY: help up test check unit chaos bench schema
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -36,6 +36,9 @@ unit: $(DEV_STAMP) ## The tests that need no database
 
 chaos: $(DEV_STAMP) ## The long fault campaign
 	@$(PYTEST) tests/chaos -m long
+
+schema: $(DEV_STAMP) ## Write migrations/schema.sql anew, after a change of a migration
+	@$(PYTHON) -m tests.tidy.write_schema
 
 bench: $(DEV_STAMP) ## The benchmarks, or one: NAME=credit_orders
 	@$(PYTHON) -m benchmarks $(NAME)

@@ -138,6 +138,20 @@ $$;
 
 COMMENT ON FUNCTION db.uuid_floor_v1(at timestamp with time zone) IS 'The lowest UUIDv7 of an instant (RFC 9562, section 5.7).';
 
+CREATE FUNCTION http.answer_key_v1(subject uuid, answered_status smallint, answered bytea) RETURNS bigint
+    LANGUAGE sql
+    AS $$
+    with answered_keys as (
+        update http.idempotency_key
+        set status = answered_status, answer = answered
+        where subject_id = subject and answer is null
+        returning 1
+    )
+    select count(*) from answered_keys
+$$;
+
+COMMENT ON FUNCTION http.answer_key_v1(subject uuid, answered_status smallint, answered bytea) IS 'Keeps what was answered to a request whose outcome was not known when its key was claimed.';
+
 CREATE FUNCTION http.claim_keys_v1(key_hashes bytea[], fingerprints bytea[]) RETURNS TABLE(ordinal integer, verdict text, subject_id uuid, status smallint, answer bytea)
     LANGUAGE plpgsql
     AS $$
@@ -165,7 +179,7 @@ begin
                     answer := stored.answer;
                     verdict := case
                         when stored.fingerprint <> fingerprints[position] then 'mismatch'
-                        when stored.answer is null then 'in_flight'
+                        when stored.answer is null then 'pending'
                         else 'replay'
                     end;
                 end if;
@@ -176,8 +190,19 @@ begin
 end
 $$;
 
-COMMENT ON FUNCTION http.claim_keys_v1(key_hashes bytea[], fingerprints bytea[]) IS 'One verdict for each position: free (also without a key), in_flight, replay or mismatch. A key that is
-free stays locked until the transaction ends.';
+COMMENT ON FUNCTION http.claim_keys_v1(key_hashes bytea[], fingerprints bytea[]) IS 'One verdict for each position: free (also without a key), in_flight, mismatch, replay, or pending if the
+outcome of the first request is not known yet. A key that is free stays locked until the transaction ends.';
+
+CREATE FUNCTION http.forget_key_v1(subject uuid) RETURNS bigint
+    LANGUAGE sql
+    AS $$
+    with forgotten as (
+        delete from http.idempotency_key where subject_id = subject and answer is null returning 1
+    )
+    select count(*) from forgotten
+$$;
+
+COMMENT ON FUNCTION http.forget_key_v1(subject uuid) IS 'Frees the key of a request that turned out to have made nothing.';
 
 CREATE FUNCTION http.remember_v1(key_hashes bytea[], fingerprints bytea[], subject_ids uuid[], statuses smallint[], answers bytea[]) RETURNS bigint
     LANGUAGE sql
@@ -192,6 +217,17 @@ CREATE FUNCTION http.remember_v1(key_hashes bytea[], fingerprints bytea[], subje
     )
     select count(*) from kept
 $$;
+
+CREATE FUNCTION ledger.add_impact_v1(account bigint, added_mg bigint, added_trees bigint) RETURNS void
+    LANGUAGE sql
+    AS $$
+    insert into ledger.wallet as w (account_id, certified_mg, trees)
+    values (account, added_mg, added_trees)
+    on conflict (account_id) do update
+    set certified_mg = w.certified_mg + added_mg, trees = w.trees + added_trees
+$$;
+
+COMMENT ON FUNCTION ledger.add_impact_v1(account bigint, added_mg bigint, added_trees bigint) IS 'Raises an account''s totals by an order paid otherwise.';
 
 CREATE FUNCTION ledger.adjust_v1(entry_id uuid, leg_ids uuid[], account bigint, change_cents bigint, reason text) RETURNS bigint
     LANGUAGE plpgsql
@@ -320,17 +356,33 @@ $$;
 COMMENT ON FUNCTION ledger.deduct_v1(entry_ids uuid[], account_ids bigint[], amounts_cents bigint[], certified_mgs bigint[], trees_each bigint[], group_ids uuid[], descriptions text[]) IS 'Takes the amounts from the wallets, one order a position, and writes their entries. What comes back is
 what was taken; a position whose wallet does not hold enough is left out and changes nothing.';
 
-CREATE FUNCTION notifications.tell_v1(ids uuid[], topics text[], subject_ids uuid[]) RETURNS bigint
+CREATE FUNCTION notifications.tell_v1(ids uuid[], topics text[], subject_ids uuid[], delay interval DEFAULT '00:00:00'::interval) RETURNS bigint
     LANGUAGE sql
     AS $$
     with told as (
         insert into notifications.outbox (id, topic, subject_id, due_at, created_at)
-        select t.id, t.topic, t.subject_id, now(), now()
+        select t.id, t.topic, t.subject_id, now() + delay, now()
         from unnest(ids, topics, subject_ids) as t (id, topic, subject_id)
         returning 1
     )
     select count(*) from told
 $$;
+
+CREATE FUNCTION payments.open_v1(payment_id uuid, paid_for text, paid_for_id uuid, account bigint, minor bigint, code text, cents bigint, units_per_dollar numeric, units_on date, stripe_customer text, frozen bytea, key_at_processor text, lease interval) RETURNS void
+    LANGUAGE sql
+    AS $$
+    insert into payments.payment (
+        id, subject, subject_id, account_id, amount_minor, currency, amount_cents, rate, rate_on,
+        customer, request, processor_key, first_sent_at, last_sent_at, leased_until, state,
+        created_at
+    )
+    values (
+        payment_id, paid_for, paid_for_id, account, minor, code, cents, units_per_dollar, units_on,
+        stripe_customer, frozen, key_at_processor, now(), now(), now() + lease, 'pending', now()
+    )
+$$;
+
+COMMENT ON FUNCTION payments.open_v1(payment_id uuid, paid_for text, paid_for_id uuid, account bigint, minor bigint, code text, cents bigint, units_per_dollar numeric, units_on date, stripe_customer text, frozen bytea, key_at_processor text, lease interval) IS 'Records what is about to be asked of a card; it counts as sent from now on.';
 
 CREATE FUNCTION pgqueuer.fn_pgqueuer_changed() RETURNS trigger
     LANGUAGE plpgsql
@@ -637,6 +689,24 @@ COMMENT ON COLUMN http.idempotency_key.key_hash IS 'SHA-256 of account, path and
 COMMENT ON COLUMN http.idempotency_key.fingerprint IS 'SHA-256 of the request after decoding.';
 
 COMMENT ON COLUMN http.idempotency_key.subject_id IS 'The purchase or payment that the request made.';
+
+CREATE TABLE impact.feed (
+    is_current boolean DEFAULT true NOT NULL,
+    body bytea NOT NULL,
+    etag text NOT NULL,
+    built_at timestamp with time zone NOT NULL,
+    CONSTRAINT feed_is_current_check CHECK (is_current)
+);
+
+COMMENT ON TABLE impact.feed IS 'The public feed as it is served until the next hour; one row.';
+
+CREATE TABLE impact.hidden_order (
+    purchase_id uuid NOT NULL,
+    reason text NOT NULL,
+    hidden_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE impact.hidden_order IS 'Orders that an operator keeps out of the public feed.';
 
 CREATE TABLE impact.ranking (
     certified_mg bigint NOT NULL,
@@ -1013,6 +1083,13 @@ CREATE TABLE orders.purchase_first (
     CONSTRAINT purchase_trees_check CHECK ((trees >= 0))
 );
 
+CREATE SEQUENCE orders.receipt_number
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
 CREATE TABLE orders.tag (
     account_id bigint NOT NULL,
     key text NOT NULL,
@@ -1037,7 +1114,35 @@ CREATE TABLE payments.dispute (
     CONSTRAINT dispute_state_check CHECK ((state = ANY (ARRAY['open'::text, 'won'::text, 'lost'::text])))
 );
 
+CREATE TABLE payments.exception (
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    detail text NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    resolved_at timestamp with time zone,
+    resolution text,
+    CONSTRAINT exception_check CHECK (((resolved_at IS NULL) = (resolution IS NULL))),
+    CONSTRAINT exception_kind_check CHECK ((kind = ANY (ARRAY['outcome_unknown'::text, 'charge_without_order'::text, 'mismatch'::text])))
+);
+
+COMMENT ON TABLE payments.exception IS 'What a person has to look at before the books can close.';
+
+CREATE TABLE payments.exchange_rate (
+    currency text NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    rate numeric(20,10) NOT NULL,
+    rate_on date NOT NULL,
+    source text NOT NULL,
+    CONSTRAINT exchange_rate_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT exchange_rate_rate_check CHECK ((rate > (0)::numeric)),
+    CONSTRAINT exchange_rate_source_check CHECK ((source = ANY (ARRAY['ecb'::text, 'operator'::text])))
+);
+
+COMMENT ON TABLE payments.exchange_rate IS 'Units of a currency for one US dollar; the newest row of a currency holds. Append-only.';
+
 CREATE TABLE payments.inbox (
+    id uuid NOT NULL,
     event_id text NOT NULL,
     kind text NOT NULL,
     payload bytea NOT NULL,
@@ -1057,10 +1162,12 @@ CREATE TABLE payments.payment (
     amount_cents bigint NOT NULL,
     rate numeric(20,10) NOT NULL,
     rate_on date NOT NULL,
+    customer text NOT NULL,
     request bytea NOT NULL,
     processor_key text NOT NULL,
-    first_sent_at timestamp with time zone,
-    last_sent_at timestamp with time zone,
+    first_sent_at timestamp with time zone NOT NULL,
+    last_sent_at timestamp with time zone NOT NULL,
+    leased_until timestamp with time zone,
     intent_id text,
     charge_id text,
     state text NOT NULL,
@@ -1080,6 +1187,8 @@ PARTITION BY RANGE (id);
 
 COMMENT ON TABLE payments.payment IS 'Money asked of a card; the request is frozen to the byte.';
 
+COMMENT ON COLUMN payments.payment.leased_until IS 'Until then whoever sent the request may still be waiting for its answer.';
+
 CREATE TABLE payments.payment_first (
     id uuid CONSTRAINT payment_id_not_null NOT NULL,
     subject text CONSTRAINT payment_subject_not_null NOT NULL,
@@ -1090,10 +1199,12 @@ CREATE TABLE payments.payment_first (
     amount_cents bigint CONSTRAINT payment_amount_cents_not_null NOT NULL,
     rate numeric(20,10) CONSTRAINT payment_rate_not_null NOT NULL,
     rate_on date CONSTRAINT payment_rate_on_not_null NOT NULL,
+    customer text CONSTRAINT payment_customer_not_null NOT NULL,
     request bytea CONSTRAINT payment_request_not_null NOT NULL,
     processor_key text CONSTRAINT payment_processor_key_not_null NOT NULL,
-    first_sent_at timestamp with time zone,
-    last_sent_at timestamp with time zone,
+    first_sent_at timestamp with time zone CONSTRAINT payment_first_sent_at_not_null NOT NULL,
+    last_sent_at timestamp with time zone CONSTRAINT payment_last_sent_at_not_null NOT NULL,
+    leased_until timestamp with time zone,
     intent_id text,
     charge_id text,
     state text CONSTRAINT payment_state_not_null NOT NULL,
@@ -1289,6 +1400,12 @@ ALTER TABLE ONLY db.partitioned
 ALTER TABLE ONLY http.idempotency_key
     ADD CONSTRAINT idempotency_key_pkey PRIMARY KEY (key_hash);
 
+ALTER TABLE ONLY impact.feed
+    ADD CONSTRAINT feed_pkey PRIMARY KEY (is_current);
+
+ALTER TABLE ONLY impact.hidden_order
+    ADD CONSTRAINT hidden_order_pkey PRIMARY KEY (purchase_id);
+
 ALTER TABLE ONLY impact.ranking
     ADD CONSTRAINT ranking_pkey PRIMARY KEY (certified_mg);
 
@@ -1346,8 +1463,17 @@ ALTER TABLE ONLY orders.tag
 ALTER TABLE ONLY payments.dispute
     ADD CONSTRAINT dispute_pkey PRIMARY KEY (dispute_id);
 
+ALTER TABLE ONLY payments.exception
+    ADD CONSTRAINT exception_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY payments.exchange_rate
+    ADD CONSTRAINT exchange_rate_pkey PRIMARY KEY (currency, recorded_at);
+
 ALTER TABLE ONLY payments.inbox
-    ADD CONSTRAINT inbox_pkey PRIMARY KEY (event_id);
+    ADD CONSTRAINT inbox_event_id_key UNIQUE (event_id);
+
+ALTER TABLE ONLY payments.inbox
+    ADD CONSTRAINT inbox_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY payments.payment
     ADD CONSTRAINT payment_pkey PRIMARY KEY (id);
@@ -1393,6 +1519,8 @@ CREATE UNIQUE INDEX project_one_tree_provider ON catalog.project USING btree (is
 
 CREATE INDEX idempotency_key_created_at ON http.idempotency_key USING btree (created_at);
 
+CREATE INDEX idempotency_key_unanswered ON http.idempotency_key USING btree (subject_id) WHERE (answer IS NULL);
+
 CREATE INDEX entry_account_id ON ONLY ledger.entry USING btree (account_id, number);
 
 CREATE INDEX entry_first_account_id_number_idx ON ledger.entry_first USING btree (account_id, number);
@@ -1418,6 +1546,8 @@ CREATE INDEX purchase_account_id ON ONLY orders.purchase USING btree (account_id
 CREATE INDEX purchase_first_account_id_id_idx ON orders.purchase_first USING btree (account_id, id);
 
 CREATE INDEX dispute_payment_id ON payments.dispute USING btree (payment_id);
+
+CREATE UNIQUE INDEX exception_open ON payments.exception USING btree (kind, subject) WHERE (resolved_at IS NULL);
 
 CREATE INDEX inbox_waiting ON payments.inbox USING btree (received_at) WHERE (done_at IS NULL);
 
@@ -1502,6 +1632,8 @@ CREATE TRIGGER entry_append_only BEFORE DELETE OR UPDATE ON ledger.entry FOR EAC
 CREATE TRIGGER journal_append_only BEFORE DELETE OR UPDATE ON ledger.journal FOR EACH ROW EXECUTE FUNCTION db.refuse_change_v1();
 
 CREATE CONSTRAINT TRIGGER journal_balanced AFTER INSERT ON ledger.journal DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ledger.check_movement_v1();
+
+CREATE TRIGGER exchange_rate_append_only BEFORE DELETE OR UPDATE ON payments.exchange_rate FOR EACH ROW EXECUTE FUNCTION db.refuse_change_v1();
 
 CREATE TRIGGER tg_pgqueuer_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON pgqueuer.pgqueuer FOR EACH STATEMENT EXECUTE FUNCTION pgqueuer.fn_pgqueuer_changed();
 

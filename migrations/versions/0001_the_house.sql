@@ -110,6 +110,7 @@ comment on column http.idempotency_key.key_hash is 'SHA-256 of account, path and
 comment on column http.idempotency_key.fingerprint is 'SHA-256 of the request after decoding.';
 comment on column http.idempotency_key.subject_id is 'The purchase or payment that the request made.';
 create index idempotency_key_created_at on http.idempotency_key (created_at);
+create index idempotency_key_unanswered on http.idempotency_key (subject_id) where answer is null;
 
 create function http.claim_keys_v1(key_hashes bytea[], fingerprints bytea[])
 returns table (
@@ -141,7 +142,7 @@ begin
                     answer := stored.answer;
                     verdict := case
                         when stored.fingerprint <> fingerprints[position] then 'mismatch'
-                        when stored.answer is null then 'in_flight'
+                        when stored.answer is null then 'pending'
                         else 'replay'
                     end;
                 end if;
@@ -152,8 +153,8 @@ begin
 end
 $$;
 comment on function http.claim_keys_v1 is
-'One verdict for each position: free (also without a key), in_flight, replay or mismatch. A key that is
-free stays locked until the transaction ends.';
+'One verdict for each position: free (also without a key), in_flight, mismatch, replay, or pending if the
+outcome of the first request is not known yet. A key that is free stays locked until the transaction ends.';
 
 create function http.remember_v1(
     key_hashes bytea[], fingerprints bytea[], subject_ids uuid[], statuses smallint[], answers bytea[]
@@ -170,6 +171,32 @@ as $$
     )
     select count(*) from kept
 $$;
+
+create function http.answer_key_v1(subject uuid, answered_status smallint, answered bytea)
+returns bigint
+language sql
+as $$
+    with answered_keys as (
+        update http.idempotency_key
+        set status = answered_status, answer = answered
+        where subject_id = subject and answer is null
+        returning 1
+    )
+    select count(*) from answered_keys
+$$;
+comment on function http.answer_key_v1 is
+'Keeps what was answered to a request whose outcome was not known when its key was claimed.';
+
+create function http.forget_key_v1(subject uuid) returns bigint
+language sql
+as $$
+    with forgotten as (
+        delete from http.idempotency_key where subject_id = subject and answer is null returning 1
+    )
+    select count(*) from forgotten
+$$;
+comment on function http.forget_key_v1 is
+'Frees the key of a request that turned out to have made nothing.';
 
 -- ---------------------------------------------------------------------------------------- accounts
 
@@ -564,6 +591,16 @@ comment on function ledger.adjust_v1 is
 'Changes a balance by an operator''s decision and writes both legs; gives the balance after. A balance
 that would fall below zero is refused by the wallet''s check.';
 
+create function ledger.add_impact_v1(account bigint, added_mg bigint, added_trees bigint) returns void
+language sql
+as $$
+    insert into ledger.wallet as w (account_id, certified_mg, trees)
+    values (account, added_mg, added_trees)
+    on conflict (account_id) do update
+    set certified_mg = w.certified_mg + added_mg, trees = w.trees + added_trees
+$$;
+comment on function ledger.add_impact_v1 is 'Raises an account''s totals by an order paid otherwise.';
+
 create function ledger.count_by_mass_v1() returns table (certified_mg bigint, accounts bigint)
 language sql stable
 as $$
@@ -596,12 +633,14 @@ create table notifications.sent (
 comment on table notifications.sent is 'Every mail that left, by its stable Message-ID: none leaves twice.';
 create index sent_subject_id on notifications.sent (subject_id);
 
-create function notifications.tell_v1(ids uuid[], topics text[], subject_ids uuid[]) returns bigint
+create function notifications.tell_v1(
+    ids uuid[], topics text[], subject_ids uuid[], delay interval default '0'
+) returns bigint
 language sql
 as $$
     with told as (
         insert into notifications.outbox (id, topic, subject_id, due_at, created_at)
-        select t.id, t.topic, t.subject_id, now(), now()
+        select t.id, t.topic, t.subject_id, now() + delay, now()
         from unnest(ids, topics, subject_ids) as t (id, topic, subject_id)
         returning 1
     )
@@ -622,10 +661,12 @@ create table payments.payment (
     amount_cents bigint not null check (amount_cents > 0),
     rate numeric(20, 10) not null check (rate > 0),
     rate_on date not null,
+    customer text not null,
     request bytea not null,
     processor_key text not null,
-    first_sent_at timestamptz,
-    last_sent_at timestamptz,
+    first_sent_at timestamptz not null,
+    last_sent_at timestamptz not null,
+    leased_until timestamptz,
     intent_id text,
     charge_id text,
     state text not null check (state in ('pending', 'succeeded', 'failed')),
@@ -636,6 +677,8 @@ create table payments.payment (
     check (state <> 'succeeded' or charge_id is not null)
 ) partition by range (id);
 comment on table payments.payment is 'Money asked of a card; the request is frozen to the byte.';
+comment on column payments.payment.leased_until is
+'Until then whoever sent the request may still be waiting for its answer.';
 create index payment_subject_id on payments.payment (subject_id);
 create index payment_account_id on payments.payment (account_id, id);
 create index payment_pending on payments.payment (created_at) where state = 'pending';
@@ -675,7 +718,8 @@ create table payments.dispute (
 create index dispute_payment_id on payments.dispute (payment_id);
 
 create table payments.inbox (
-    event_id text primary key,
+    id uuid primary key,
+    event_id text not null unique,
     kind text not null,
     payload bytea not null,
     received_at timestamptz not null,
@@ -683,6 +727,52 @@ create table payments.inbox (
 );
 comment on table payments.inbox is 'Events of the processor, each inserted once and then worked on.';
 create index inbox_waiting on payments.inbox (received_at) where done_at is null;
+
+create function payments.open_v1(
+    payment_id uuid, paid_for text, paid_for_id uuid, account bigint, minor bigint, code text,
+    cents bigint, units_per_dollar numeric, units_on date, stripe_customer text, frozen bytea,
+    key_at_processor text, lease interval
+) returns void
+language sql
+as $$
+    insert into payments.payment (
+        id, subject, subject_id, account_id, amount_minor, currency, amount_cents, rate, rate_on,
+        customer, request, processor_key, first_sent_at, last_sent_at, leased_until, state,
+        created_at
+    )
+    values (
+        payment_id, paid_for, paid_for_id, account, minor, code, cents, units_per_dollar, units_on,
+        stripe_customer, frozen, key_at_processor, now(), now(), now() + lease, 'pending', now()
+    )
+$$;
+comment on function payments.open_v1 is
+'Records what is about to be asked of a card; it counts as sent from now on.';
+
+create table payments.exchange_rate (
+    currency text not null check (currency ~ '^[A-Z]{3}$'),
+    recorded_at timestamptz not null,
+    rate numeric(20, 10) not null check (rate > 0),
+    rate_on date not null,
+    source text not null check (source in ('ecb', 'operator')),
+    primary key (currency, recorded_at)
+);
+comment on table payments.exchange_rate is
+'Units of a currency for one US dollar; the newest row of a currency holds. Append-only.';
+create trigger exchange_rate_append_only before update or delete on payments.exchange_rate
+for each row execute function db.refuse_change_v1();
+
+create table payments.exception (
+    id uuid primary key,
+    kind text not null check (kind in ('outcome_unknown', 'charge_without_order', 'mismatch')),
+    subject text not null,
+    detail text not null,
+    opened_at timestamptz not null,
+    resolved_at timestamptz,
+    resolution text,
+    check ((resolved_at is null) = (resolution is null))
+);
+comment on table payments.exception is 'What a person has to look at before the books can close.';
+create unique index exception_open on payments.exception (kind, subject) where resolved_at is null;
 
 -- ------------------------------------------------------------------------------------------ orders
 
@@ -726,6 +816,7 @@ create table orders.purchase (
     check (kind <> 'offset' or (portfolio_id is not null and mass_mg > 0)),
     check (state in ('pending', 'failed') or paid_at is not null)
 ) partition by range (id);
+create sequence orders.receipt_number;
 comment on table orders.purchase is 'One order of any kind, priced once and frozen.';
 comment on column orders.purchase.unit_price_cents is 'A portfolio''s cost per ton as shown and charged.';
 comment on column orders.purchase.price_revision is 'The revision of the catalogue that priced it.';
@@ -818,3 +909,18 @@ create table impact.ranking (
 comment on table impact.ranking is
 'For each mass that some account has: how many have it, and 1 + how many have more. A job makes it anew;
 an account''s rank is that of the largest mass which is not above its own.';
+
+create table impact.feed (
+    is_current boolean primary key default true check (is_current),
+    body bytea not null,
+    etag text not null,
+    built_at timestamptz not null
+);
+comment on table impact.feed is 'The public feed as it is served until the next hour; one row.';
+
+create table impact.hidden_order (
+    purchase_id uuid primary key,
+    reason text not null,
+    hidden_at timestamptz not null
+);
+comment on table impact.hidden_order is 'Orders that an operator keeps out of the public feed.';

@@ -16,11 +16,14 @@ from fieldfare.catalog.service import CatalogueCache, preset_catalogue
 from fieldfare.db.changes import ChangeFeed, following
 from fieldfare.db.revision import open_migrated_database
 from fieldfare.http.auth import TokenCache
-from fieldfare.http.edge import Edge, as_litestar
+from fieldfare.http.edge import Edge, handlers_of
 from fieldfare.http.middleware import RequestLog
 from fieldfare.http.refusals import EXCEPTION_HANDLERS
 from fieldfare.impact.service.history import LiveHistoryDesk
+from fieldfare.integrations.stripe.gateway import open_gateway
 from fieldfare.orders.service.desk import LiveOrderDesk
+from fieldfare.payments.service.inbox import LiveEventDesk
+from fieldfare.payments.service.rates import RateCache
 from fieldfare.routes import ROUTES
 from fieldfare.sandbox.desk import SandboxDesk
 from fieldfare.settings import Settings, SettingsRefused
@@ -29,7 +32,7 @@ STATIC = Path(__file__).parent / "web" / "static"
 
 
 @dataclass(frozen=True)
-class LiveDesk(LiveOrderDesk, LiveHistoryDesk):
+class LiveDesk(LiveOrderDesk, LiveHistoryDesk, LiveEventDesk):
     """Every feature's live desk in one."""
 
 
@@ -46,7 +49,7 @@ async def create_app(settings: Settings) -> AsyncIterator[ASGIApp]:
 def _litestar(edge: Edge) -> Litestar:
     return Litestar(
         route_handlers=[
-            *(as_litestar(route) for route in ROUTES),
+            *handlers_of(ROUTES),
             create_static_files_router(path="/static", directories=[STATIC]),
         ],
         exception_handlers=EXCEPTION_HANDLERS,
@@ -73,7 +76,12 @@ async def _open_edge(settings: Settings) -> AsyncIterator[Edge]:
                 feed=feed,
                 tokens=TokenCache(feed, partial(find_principal, db)),
                 live_desk=LiveDesk(
-                    db=db, cache=CatalogueCache(feed, db), public_url=settings.public_url
+                    db=db,
+                    cache=CatalogueCache(feed, db),
+                    public_url=settings.public_url,
+                    gateway=open_gateway(settings.stripe_key or "", settings.stripe_url),
+                    rates=RateCache(feed, db),
+                    webhook_secret=settings.stripe_webhook_secret,
                 ),
                 test_desk=SandboxDesk(preset=preset_catalogue(), public_url=settings.public_url),
             )

@@ -1,33 +1,84 @@
 """Every job of the product and when it is due, flat; `fieldfare worker` runs them.
 
-What must hold: a job may run twice, on two machines, or be cut off at any line, and the next run
-makes good what is missing. Whatever a job raises is logged and stops nothing else.
+A job is due by the clock (`SCHEDULES`) or because something happened: a topic of the outbox
+(`TOPICS`). What must hold: a job may run twice, on two machines, or be cut off at any line, and the
+next run makes good what is missing; so it locks its row and checks the state in the transaction of
+its effect. Whatever a job raises is logged and stops nothing else.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 from typing import TypeAlias
+from uuid import UUID
 
 import msgspec
 import structlog
 
-from fieldfare.db import partitions
+from fieldfare.db import held, partitions
 from fieldfare.db.pool import DATABASE_DOWN, Database, transaction
 from fieldfare.http import idempotency
 from fieldfare.impact.jobs import refresh_ranking_once
 from fieldfare.kernel import limits
 from fieldfare.kernel.errors import Unavailable
+from fieldfare.settings import Settings
 
 KEYS_AT_ONCE = 5_000
 KEY_BATCHES = 2_000
 FORGET_MARGIN_HOURS = 24
 """A key outlives its promise by this much, so that a retry at the last minute still meets it."""
+JOB_LOG_KEPT_DAYS = 3
+JOB_LOG_AT_ONCE = 10_000
+JOB_LOG_BATCHES = 500
+REASON_CHARACTERS = 300
+_ADDRESS = re.compile(r"[^\s<>\"',:;]+@[^\s<>\"',:;]+")
 
 Outcome: TypeAlias = Mapping[str, int | str]
 """What a job did, as fields for the log."""
 
 _log = structlog.get_logger(__name__)
+
+
+class JobContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What jobs work with; the worker makes one at its start."""
+
+    db: Database
+    settings: Settings
+
+
+class TryLater(Exception):
+    """Raised by a topic's job that cannot finish yet, through no fault of its own.
+
+    It runs again after `delay`, and that does not count as a failure.
+    """
+
+    def __init__(self, delay: timedelta, reason: str = "it is too early") -> None:
+        super().__init__(reason)
+        self.delay = delay
+
+
+class Retry(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a job may fail before it is held for an operator, and how long it rests."""
+
+    tries: int = 10
+    first_s: float = 1.0
+    longest_s: float = 3_600.0
+
+
+class Topic(msgspec.Struct, frozen=True, kw_only=True):
+    """A job that is due because of a row of the outbox: `fieldfare.notifications`."""
+
+    name: str
+    """As it stands in the outbox; what an earlier release has written keeps its meaning."""
+    run: Callable[[JobContext, UUID], Awaitable[None]]
+    """Takes the id of the subject: a purchase, a payment, an event."""
+    retry: Retry = Retry()
+    concurrency: int = 8
+    """How many of it run at once, all workers together: a slow topic holds up no other."""
+    limit_s: float = 60.0
+    """After this it is cut off, which counts as a failure."""
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,32 +87,32 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     cron: str
     """Minute, hour, day, month, weekday in UTC; a sixth field would be seconds."""
-    run: Callable[[Database], Awaitable[Outcome]]
+    run: Callable[[JobContext], Awaitable[Outcome]]
     limit_s: float
     """After this it is cut off; the next run starts where it was."""
     at_start: bool = False
     """Whether every worker also runs it when it starts."""
 
 
-async def make_partitions(db: Database) -> Outcome:
+async def make_partitions(ctx: JobContext) -> Outcome:
     """Lay out the partitions of the months to come."""
-    async with transaction(db) as conn:
+    async with transaction(ctx.db) as conn:
         made = await partitions.make_partitions(conn)
     return {"partitions_made": made}
 
 
-async def refresh_ranking(db: Database) -> Outcome:
+async def refresh_ranking(ctx: JobContext) -> Outcome:
     """Bring the ranking to what the wallets say."""
-    changed = await refresh_ranking_once(db)
+    changed = await refresh_ranking_once(ctx.db)
     return {"skipped": "another worker is at it"} if changed is None else {"rows_changed": changed}
 
 
-async def forget_old_keys(db: Database) -> Outcome:
+async def forget_old_keys(ctx: JobContext) -> Outcome:
     """Delete answered idempotency keys whose time is over, in short transactions."""
     hours = limits.IDEMPOTENCY_KEPT_HOURS + FORGET_MARGIN_HOURS
     forgotten = 0
     for _ in range(KEY_BATCHES):
-        async with transaction(db) as conn:
+        async with transaction(ctx.db) as conn:
             gone = await idempotency.forget_old_keys(
                 conn, older_than_hours=hours, at_most=KEYS_AT_ONCE
             )
@@ -69,6 +120,20 @@ async def forget_old_keys(db: Database) -> Outcome:
         if gone < KEYS_AT_ONCE:
             break
     return {"keys_forgotten": forgotten}
+
+
+async def trim_job_log(ctx: JobContext) -> Outcome:
+    """Delete what the queue noted of jobs that are long done, in short transactions."""
+    trimmed = 0
+    for _ in range(JOB_LOG_BATCHES):
+        async with transaction(ctx.db) as conn:
+            gone = await held.trim_log(
+                conn, older_than=timedelta(days=JOB_LOG_KEPT_DAYS), at_most=JOB_LOG_AT_ONCE
+            )
+        trimmed += gone
+        if gone < JOB_LOG_AT_ONCE:
+            break
+    return {"rows_trimmed": trimmed}
 
 
 SCHEDULES = (
@@ -79,16 +144,20 @@ SCHEDULES = (
         name="refresh_ranking", cron="* * * * *", run=refresh_ranking, limit_s=30, at_start=True
     ),
     Schedule(name="forget_old_keys", cron="23 * * * *", run=forget_old_keys, limit_s=900),
+    Schedule(name="trim_job_log", cron="41 * * * *", run=trim_job_log, limit_s=900),
 )
 
+TOPICS: tuple[Topic, ...] = ()
+"""What the outbox may tell of. The workers of an earlier release leave a new topic where it is."""
 
-async def run_job(db: Database, schedule: Schedule) -> None:
+
+async def run_job(ctx: JobContext, schedule: Schedule) -> None:
     """Run a job within its limit and log its name, what it did and how long that took."""
     log = _log.bind(job=schedule.name)
     started_at = time.monotonic()
     try:
         async with asyncio.timeout(schedule.limit_s):
-            outcome = await schedule.run(db)
+            outcome = await schedule.run(ctx)
     except (*DATABASE_DOWN, Unavailable) as error:
         # A server that is away is no defect of the job's: its trace would tell nothing.
         log.warning("job_failed", reason=reason_of(error), duration_ms=_ms_since(started_at))
@@ -98,10 +167,20 @@ async def run_job(db: Database, schedule: Schedule) -> None:
         log.info("job_done", duration_ms=_ms_since(started_at), **outcome)
 
 
+def rest_s(retry: Retry, failures: int, chance: float) -> float:
+    """Seconds to rest after so many failures, 1 or more: twice as long each time, up to a bound.
+
+    `chance`, from 0 to 1, takes up to a fifth off, so that what failed together parts.
+    """
+    doubled = retry.first_s * 2.0 ** min(failures - 1, 60)
+    return min(doubled, retry.longest_s) * (1 - 0.2 * chance)
+
+
 def reason_of(error: BaseException) -> str:
-    """Why the database was of no use, in one line for the log."""
-    cause = error.__cause__ if isinstance(error, Unavailable) else error
-    return f"{type(cause).__name__}: {' '.join(str(cause).split())}".removesuffix(": ")
+    """What went wrong, in one short line for logs and lists; it never names a mail address."""
+    cause = error.__cause__ if isinstance(error, Unavailable) and error.__cause__ else error
+    text = _ADDRESS.sub("[address]", " ".join(str(cause).split()))
+    return f"{type(cause).__name__}: {text}"[:REASON_CHARACTERS].removesuffix(": ")
 
 
 def _ms_since(started_at: float) -> int:

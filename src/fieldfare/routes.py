@@ -4,8 +4,10 @@ from fieldfare.catalog import api as catalog
 from fieldfare.http import health
 from fieldfare.http.edge import Route
 from fieldfare.impact import api as impact
+from fieldfare.kernel import limits
 from fieldfare.ledger import api as ledger
 from fieldfare.orders import api as orders
+from fieldfare.payments import api as payments
 
 ROUTES = (
     Route("GET", "/healthz", health.healthz, needs="nothing"),
@@ -13,7 +15,21 @@ ROUTES = (
     Route("GET", "/api/portfolios", catalog.list_portfolios, needs="nothing", any_origin=True),
     Route("POST", "/api/offset-orders", orders.place_offset_order),
     Route("GET", "/api/offset-orders", impact.list_offset_orders),
+    Route(
+        "GET",
+        "/api/offset-orders/public",
+        impact.list_public_offset_orders,
+        needs="nothing",
+        any_origin=True,
+    ),
     Route("GET", "/api/orders/{purchase_id:str}", orders.get_order),
+    Route(
+        "POST",
+        "/webhooks/stripe",
+        payments.take_stripe_event,
+        needs="nothing",
+        max_body_bytes=limits.EVENT_BYTES,
+    ),
     Route("GET", "/api/credits/balance", ledger.get_balance),
     Route("GET", "/api/credits/ledger", ledger.list_ledger),
 )

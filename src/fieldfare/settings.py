@@ -32,6 +32,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`FIELDFARE_PORT`: the API's port; the demo's other parts take the ports after it."""
     public_url: str = f"http://127.0.0.1:{DEFAULT_PORT}"
     """`FIELDFARE_PUBLIC_URL`: what clients see, without a slash at the end; links start with it."""
+    stripe_key: str | None = None
+    """`FIELDFARE_STRIPE_KEY`: the card processor's secret key; without it no card is charged."""
+    stripe_url: str = "https://api.stripe.com"
+    """`FIELDFARE_STRIPE_URL`: where the processor's API is; the demo names its simulator."""
+    stripe_webhook_secret: str | None = None
+    """`FIELDFARE_STRIPE_WEBHOOK_SECRET`: what the processor signs its events with."""
+    rates_url: str | None = None
+    """`FIELDFARE_RATES_URL`: where new reference rates are; without it, the installed package's."""
+    smtp_host: str | None = None
+    """`FIELDFARE_SMTP_HOST`: the mail server; without it mail waits."""
+    smtp_port: int = 587
+    """`FIELDFARE_SMTP_PORT`."""
+    smtp_security: str = "starttls"
+    """`FIELDFARE_SMTP_SECURITY`: starttls, tls or plain."""
+    smtp_user: str | None = None
+    """`FIELDFARE_SMTP_USER`."""
+    smtp_password: str | None = None
+    """`FIELDFARE_SMTP_PASSWORD`."""
+    mail_from: str = "Fieldfare <receipts@localhost>"
+    """`FIELDFARE_MAIL_FROM`: whom mail is from."""
+    seller_name: str = "Fieldfare"
+    """`FIELDFARE_SELLER_NAME`: who sells, as receipts name it."""
     pool_size: int = 10
     """`FIELDFARE_POOL_SIZE`: database connections of one process, 2 to 200."""
     log_level: str = "info"
@@ -47,7 +69,18 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         home=Path(environ.get("FIELDFARE_HOME") or DEFAULT_HOME).absolute(),
         host=host,
         port=port,
-        public_url=_public_url(environ, f"http://127.0.0.1:{port}"),
+        public_url=_url(environ, "FIELDFARE_PUBLIC_URL", f"http://127.0.0.1:{port}"),
+        stripe_key=_secret(environ, "FIELDFARE_STRIPE_KEY"),
+        stripe_url=_url(environ, "FIELDFARE_STRIPE_URL", "https://api.stripe.com"),
+        stripe_webhook_secret=_secret(environ, "FIELDFARE_STRIPE_WEBHOOK_SECRET"),
+        rates_url=environ.get("FIELDFARE_RATES_URL") or None,
+        smtp_host=environ.get("FIELDFARE_SMTP_HOST") or None,
+        smtp_port=_whole(environ, "FIELDFARE_SMTP_PORT", default=587, low=1, high=65_535),
+        smtp_security=_one_of(environ, "FIELDFARE_SMTP_SECURITY", ("starttls", "tls", "plain")),
+        smtp_user=environ.get("FIELDFARE_SMTP_USER") or None,
+        smtp_password=_secret(environ, "FIELDFARE_SMTP_PASSWORD"),
+        mail_from=environ.get("FIELDFARE_MAIL_FROM") or "Fieldfare <receipts@localhost>",
+        seller_name=environ.get("FIELDFARE_SELLER_NAME") or "Fieldfare",
         pool_size=_whole(environ, "FIELDFARE_POOL_SIZE", default=10, low=2, high=200),
         log_level=_one_of(environ, "FIELDFARE_LOG_LEVEL", ("info", "debug", "warning", "error")),
     )
@@ -76,10 +109,10 @@ def _database_url(environ: Mapping[str, str]) -> str | None:
     return url
 
 
-def _public_url(environ: Mapping[str, str], default: str) -> str:
-    url = (environ.get("FIELDFARE_PUBLIC_URL") or default).rstrip("/")
+def _url(environ: Mapping[str, str], name: str, default: str) -> str:
+    url = (environ.get(name) or default).rstrip("/")
     if not url.startswith(("http://", "https://")):
-        raise SettingsRefused("FIELDFARE_PUBLIC_URL must start with http:// or https://")
+        raise SettingsRefused(f"{name} must start with http:// or https://, not {url!r}")
     return url
 
 

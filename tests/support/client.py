@@ -60,3 +60,21 @@ class Api:
         """The header of the live team, or of another token; none for an empty one."""
         chosen = self.world.live_token if token is None else token
         return {"Authorization": f"Bearer {chosen}"} if chosen else {}
+
+
+def assert_refused(
+    answer: httpx.Response, status: int, code: str, param: str | None = None
+) -> dict[str, str]:
+    """Check that an answer is a refusal in the one shape of all; gives its body."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    body: dict[str, str] = answer.json()
+    assert set(body) == {"message", "code"} | ({"param"} if param else set()), body
+    assert (body["code"], body.get("param")) == (code, param), body
+    assert body["message"].endswith((".", ")"))
+    return body
+
+
+def certified_and_not(listed: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of both lists of `GET /api/offset-orders`."""
+    return [*listed["offsetOrders"], *listed["uncertifiedOffsetOrders"]]

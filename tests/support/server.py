@@ -28,7 +28,12 @@ def running_api(settings: Settings) -> Iterator[str]:
     async def serve() -> None:
         async with create_app(settings) as app:
             config = uvicorn.Config(
-                app, http="httptools", lifespan="off", access_log=False, log_config=None
+                app,
+                http="httptools",
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                server_header=False,
             )
             server = uvicorn.Server(config)
             started.append(server)

@@ -22,12 +22,16 @@ ROWS = {
     """,
     "catalog.price": "insert into catalog.price values (1, now(), 15630000, now())",
     "catalog.revision": "insert into catalog.revision values (1, now(), 'me', 'why', '{}')",
+    "payments.exchange_rate": """
+        insert into payments.exchange_rate values ('EUR', now(), 0.9, now(), 'operator')
+    """,
 }
 SOME_COLUMN = {
     "ledger.entry": "description",
     "ledger.journal": "memo",
     "catalog.price": "recorded_at",
     "catalog.revision": "made_by",
+    "payments.exchange_rate": "source",
 }
 
 
@@ -50,6 +54,15 @@ def books(migrated: psycopg.Connection) -> psycopg.Connection:
         insert into ledger.wallet (account_id, balance_cents) values (1001, 100);
     """)
     return migrated
+
+
+def test_every_table_that_is_written_once_is_tried(migrated: psycopg.Connection) -> None:
+    guarded = migrated.execute("""
+        select t.tgrelid::regclass::text
+        from pg_trigger t join pg_class c on c.oid = t.tgrelid
+        where t.tgfoid = 'db.refuse_change_v1'::regproc and not c.relispartition
+    """).fetchall()
+    assert {table for (table,) in guarded} == set(ROWS)
 
 
 @pytest.mark.parametrize("table", sorted(ROWS))

@@ -80,3 +80,12 @@ class PasswordIdentity(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         """Without the hash, which must not reach a log either."""
         return f"PasswordIdentity(id={self.id}, user_id={self.user_id})"
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """What an account that chose to be public shows to everybody."""
+
+    account_id: int
+    name: str
+    image_url: str | None
+    profile_url: str | None

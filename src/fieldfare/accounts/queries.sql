@@ -25,6 +25,12 @@ where erased_at is null and (
 order by id
 limit :at_most::integer;
 
+-- name: list_public_profiles
+-- Of some accounts, those that chose to be public.
+select id as account_id, name, image_url, profile_url
+from accounts.account
+where id = any(:account_ids::bigint[]) and is_public and erased_at is null;
+
 -- name: insert_member$
 -- A user's place in a team; gives no row if there is one already.
 insert into accounts.member (team_id, user_id, role, created_at)
@@ -121,3 +127,14 @@ where t.sha256 = :sha256
     and t.revoked_at is null
     and (t.expires_at is null or t.expires_at > now())
     and a.erased_at is null;
+
+-- name: find_card^
+-- What a card order is charged to; nothing without both.
+select stripe_customer as customer, stripe_payment_method as payment_method
+from accounts.account
+where id = :account_id and stripe_customer is not null and stripe_payment_method is not null;
+
+-- name: update_card!
+update accounts.account
+set stripe_customer = :customer, stripe_payment_method = :payment_method
+where id = :account_id;

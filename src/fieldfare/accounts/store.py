@@ -1,5 +1,6 @@
 """One typed function per query of `queries.sql`; nothing outside this feature calls them."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -12,11 +13,13 @@ from fieldfare.accounts.model import (
     MemberRole,
     OperatorRole,
     PasswordIdentity,
+    Profile,
     Token,
 )
 from fieldfare.db.pool import Connection
 from fieldfare.db.queries import load_queries
 from fieldfare.http.principal import Principal, TokenKind
+from fieldfare.integrations.stripe.model import Card
 
 _queries = load_queries(__file__)
 
@@ -54,6 +57,12 @@ async def list_accounts(conn: Connection, wanted: str, at_most: int) -> list[Acc
     """Accounts whose name or address contains `wanted` (lower case), by number."""
     rows = _queries.list_accounts(conn, wanted=wanted, at_most=at_most)
     return [msgspec.convert(dict(row), Account) async for row in rows]
+
+
+async def list_public_profiles(conn: Connection, account_ids: Collection[int]) -> list[Profile]:
+    """Of these accounts, what those that chose to be public show."""
+    rows = _queries.list_public_profiles(conn, account_ids=list(account_ids))
+    return [Profile(**row) async for row in rows]
 
 
 async def insert_member(
@@ -168,3 +177,19 @@ async def find_principal(conn: Connection, sha256: bytes) -> Principal | None:
     """Who a token stands for, while it works."""
     row = await _queries.find_principal(conn, sha256=sha256)
     return None if row is None else msgspec.convert(dict(row), Principal)
+
+
+async def find_card(conn: Connection, account_id: int) -> Card | None:
+    """What a card order of an account is charged to."""
+    row = await _queries.find_card(conn, account_id=account_id)
+    return None if row is None else Card(**row)
+
+
+async def update_card(conn: Connection, account_id: int, card: Card) -> None:
+    """Charge another card from now on."""
+    await _queries.update_card(
+        conn,
+        account_id=account_id,
+        customer=card.customer,
+        payment_method=card.payment_method,
+    )

@@ -35,7 +35,7 @@ app.add_typer(credits_app, name="credits")
 
 def main() -> None:
     """Run the command that the arguments name."""
-    app()
+    app(prog_name="fieldfare")
 
 
 if __name__ == "__main__":

@@ -49,13 +49,13 @@ async def run_worker(settings: Settings) -> None:
     with _stop_on_signals() as stop:
         # Loaded here: commands that run no jobs do not pay for what comes with them.
         from fieldfare.cli.scheduler import work
-        from fieldfare.jobs import SCHEDULES
+        from fieldfare.jobs import JobContext
 
         db = await open_migrated_database(
             settings.database_url, pool_size=settings.pool_size, application="fieldfare-worker"
         )
         try:
-            await work(db, SCHEDULES, stop)
+            await work(JobContext(db=db, settings=settings), stop)
         finally:
             # By now nothing is under way: only a server that does not answer takes longer.
             with contextlib.suppress(TimeoutError):

@@ -1,10 +1,11 @@
-"""PgQueuer on our pool: where its tables are, and how long it waits for the database.
+"""PgQueuer on our pool: where its tables are, how it waits for the database, and what wakes it.
 
 What must hold: nothing in the environment moves its tables, and no statement of it waits for ever.
 Only the worker imports this module, for what comes with PgQueuer takes its time to load.
 """
 
 import asyncio
+from datetime import UTC, datetime
 
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver
 from pgqueuer.adapters.persistence.qb import (
@@ -13,12 +14,16 @@ from pgqueuer.adapters.persistence.qb import (
     QuerySchedulerBuilder,
 )
 from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.domain.models import TableChangedEvent
 from pgqueuer.domain.settings import DBSettings
+from pgqueuer.domain.types import Channel
+from pgqueuer.ports.driver import NotifyCallback
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from fieldfare.db.pool import Database
 
 SCHEMA = "pgqueuer"
+CHANNEL = Channel("ch_pgqueuer")
 STATEMENT_LIMIT_S = 20.0
 
 
@@ -55,8 +60,39 @@ class BoundedDriver(AsyncpgPoolDriver):
             return await super().execute(query, *args)
 
 
+class PollingDriver(BoundedDriver):
+    """Wakes the queue of this process itself, and otherwise leaves it to look again and again.
+
+    LISTEN is silently lost behind a pooler and after a failover, and holds a connection.
+    """
+
+    _callback: NotifyCallback | None = None
+
+    async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
+        """Note whom to wake; nothing is listened to."""
+        assert channel == CHANNEL
+        self._callback = callback
+
+    async def notify(self, channel: str, payload: str) -> None:
+        """Tell this process; PgQueuer's check of its listener goes round here."""
+        assert channel == CHANNEL
+        if self._callback is not None:
+            self._callback(payload)
+
+    async def wake(self) -> None:
+        """Have the queue of this process look for jobs now."""
+        event = TableChangedEvent(
+            channel=CHANNEL,
+            sent_at=datetime.now(UTC),
+            type="table_changed_event",
+            operation="insert",
+            table="pgqueuer",
+        )
+        await self.notify(CHANNEL, event.model_dump_json())
+
+
 def queue_queries(db: Database) -> Queries:
-    """Everything that PgQueuer asks of the database."""
+    """What PgQueuer's schedules ask of the database."""
     names = TableNames(db_schema=SCHEMA)
     return Queries(
         BoundedDriver(db.pool),

@@ -23,6 +23,8 @@ class ErrorBody(msgspec.Struct, omit_defaults=True):
     """For machines; stable."""
     param: str | None = None
     """The field to blame, where one is."""
+    purchase_id: str | None = msgspec.field(default=None, name="purchaseId")
+    """The order whose outcome is not known yet."""
 
 
 def json_answer(
@@ -46,5 +48,16 @@ def problem_answer(
     all_headers = dict(headers or {})
     if problem.retry_after_s is not None:
         all_headers["Retry-After"] = str(problem.retry_after_s)
-    body = ErrorBody(message=problem.message, code=problem.code, param=problem.param)
-    return json_answer(body, status=problem.status, headers=all_headers)
+    return bytes_answer(encode_problem(problem), status=problem.status, headers=all_headers)
+
+
+def encode_problem(problem: ProblemError) -> bytes:
+    """The body of that answer."""
+    return encode_json(
+        ErrorBody(
+            message=problem.message,
+            code=problem.code,
+            param=problem.param,
+            purchase_id=problem.purchase_id,
+        )
+    )

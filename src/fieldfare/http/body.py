@@ -226,13 +226,9 @@ class JsonFields(Fields):
         return None if value in (b"null", b'""') else value
 
     def text_of_number(self, name: str) -> str | None:
-        """See `Fields`; a JSON string is not taken for a number."""
+        """See `Fields`; a JSON string still has its quotes, so it is no number."""
         raw = self._raw(name)
-        if raw is None:
-            return None
-        if raw[:1] not in b"-0123456789":
-            raise not_a_number(name)
-        return raw.decode("ascii")
+        return None if raw is None else raw.decode("utf-8", "replace")
 
     def text(self, name: str) -> str | None:
         """See `Fields`."""

@@ -43,6 +43,7 @@ class Route(msgspec.Struct, frozen=True):
     needs: Needs = "token"
     any_origin: bool = False
     """A public read: a browser may fetch it from any page."""
+    max_body_bytes: int = limits.BODY_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def as_litestar(*routes: Route) -> HTTPRouteHandler:
         routes[0].path,
         http_method=methods,
         status_code=200,
-        request_max_body_size=limits.BODY_BYTES,
+        request_max_body_size=max(route.max_body_bytes for route in routes),
         include_in_schema=False,
     )(handle)
 

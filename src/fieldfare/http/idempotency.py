@@ -104,6 +104,16 @@ async def find_answer(conn: Connection, key: RequestKey) -> StoredAnswer | None:
     return StoredAnswer(status=row["status"], body=row["answer"])
 
 
+async def answer_key(conn: Connection, subject_id: UUID, *, status: int, body: bytes) -> None:
+    """Keep the answer of a request whose outcome was not known when its key was claimed."""
+    await _queries.answer_key(conn, subject_id=subject_id, status=status, body=body)
+
+
+async def forget_key(conn: Connection, subject_id: UUID) -> None:
+    """Free the key of a request that turned out to have made nothing."""
+    await _queries.forget_key(conn, subject_id=subject_id)
+
+
 def replay(stored: StoredAnswer) -> Response[bytes]:
     """The first answer again."""
     return bytes_answer(stored.body, status=stored.status, headers={REPLAYED_HEADER: "true"})

@@ -31,6 +31,8 @@ class RequestLog:
         started = time.perf_counter()
         status = 500
         scope.setdefault("state", {})
+        # No path of ours holds a NUL, and the file system takes none: like any wrong name, a 404.
+        scope["path"] = scope["path"].replace("\x00", "\ufffd")
 
         async def send_with_id(message: Message) -> None:
             nonlocal status

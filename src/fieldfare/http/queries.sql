@@ -15,3 +15,9 @@ where key_hash in (
     limit :at_most::integer
 )
 returning subject_id;
+
+-- name: answer_key$
+select http.answer_key_v1(:subject_id, :status::smallint, :body);
+
+-- name: forget_key$
+select http.forget_key_v1(:subject_id);

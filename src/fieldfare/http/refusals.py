@@ -1,5 +1,6 @@
 """Every refusal in the one error shape, those of the framework and of the database among them."""
 
+import errno
 from typing import Any
 
 import structlog
@@ -22,18 +23,29 @@ _FRAMEWORK = {
     ),
 }
 
+# What the file system says of a path under /static that no file can have.
+_NO_SUCH_FILE = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ELOOP)
+
 
 def answer_problem(_: Request[Any, Any, Any], problem: ProblemError) -> Response[bytes]:
     """A refusal of ours."""
     return problem_answer(problem)
 
 
-def answer_framework(_: Request[Any, Any, Any], refusal: HTTPException) -> Response[bytes]:
-    """A refusal by Litestar: no such path or method, a body too large."""
+def answer_framework(request: Request[Any, Any, Any], refusal: HTTPException) -> Response[bytes]:
+    """A refusal by Litestar: no such path or method, a body too large.
+
+    A file that is there and cannot be read is a defect of ours, and no words of Litestar's on it
+    go out: they tell where it lies.
+    """
+    status, cause = refusal.status_code, refusal.__cause__
+    if isinstance(cause, OSError) and cause.errno in _NO_SUCH_FILE:
+        status = 404
+    elif isinstance(cause, OSError) or status >= 500:
+        return answer_defect(request, refusal)
     code, message = _FRAMEWORK.get(
-        refusal.status_code, ("invalid_request", f"The request cannot be read: {refusal.detail}")
+        status, ("invalid_request", f"The request cannot be read: {refusal.detail}")
     )
-    status = refusal.status_code if refusal.status_code < 500 else 400
     return json_answer(
         ErrorBody(message=message, code=code), status=status, headers=refusal.headers
     )

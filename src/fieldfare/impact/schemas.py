@@ -1,11 +1,11 @@
-"""Order lists on the wire."""
+"""Order lists and the public feed on the wire."""
 
 from decimal import Decimal
 
 import msgspec
 
 from fieldfare.catalog.model import Catalogue
-from fieldfare.impact.model import Stats
+from fieldfare.impact.model import FeedEntry, Stats
 from fieldfare.impact.rules import flights_taken, miles_driven, trees_per_year
 from fieldfare.kernel.clock import rfc3339
 from fieldfare.kernel.mass import tonnes_from_mg
@@ -93,4 +93,31 @@ def offset_order_row(
         certificate_url=f"{public_url}/certificates/{line.group_id}"
         if test
         else certificate_url(public_url, line.certificate_slug),
+    )
+
+
+class FeedRow(msgspec.Struct):
+    """One order of the public feed."""
+
+    id: str
+    name: str
+    image_url: str | None
+    portfolio_id: int | None
+    portfolio_name: str
+    tons: Decimal
+    created_at: str
+    profile_url: str | None
+
+
+def feed_row(entry: FeedEntry) -> FeedRow:
+    """An order as the public feed shows it; the group id stays behind."""
+    return FeedRow(
+        id=entry.id,
+        name=entry.name,
+        image_url=entry.image_url,
+        portfolio_id=entry.portfolio_id,
+        portfolio_name=entry.portfolio_name,
+        tons=tonnes_from_mg(entry.mass_mg),
+        created_at=rfc3339(entry.created_at),
+        profile_url=entry.profile_url,
     )

@@ -16,16 +16,27 @@ from typing import ClassVar
 
 
 class ProblemError(Exception):
-    """Something a client is told about: `status` (HTTP), `code`, `message` and maybe `param`."""
+    """Something a client is told about: `status` (HTTP), `code`, `message`, maybe what it is about.
+
+    `param` names the field to blame, `purchase_id` an order whose outcome is not known.
+    """
 
     status: ClassVar[int] = 400
     code: str = "invalid_request"
     retry_after_s: ClassVar[int | None] = None
 
-    def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        purchase_id: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.param = param
+        self.purchase_id = purchase_id
         if code is not None:
             self.code = code
 

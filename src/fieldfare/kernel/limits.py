@@ -1,6 +1,7 @@
 """The bounds that a client meets, each in one place. Sizes are in the unit of the name."""
 
 BODY_BYTES = 64 * 1024
+EVENT_BYTES = 1024 * 1024
 NOTE_CHARACTERS = 10_000
 ON_BEHALF_OF_NAME_CHARACTERS = 200
 ON_BEHALF_OF_EMAIL_CHARACTERS = 320

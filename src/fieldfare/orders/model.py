@@ -1,15 +1,16 @@
 """An order on its way from what was asked to what is recorded."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
 import msgspec
 
-from fieldfare.catalog.model import Portfolio, Project
+from fieldfare.catalog.model import Portfolio, Project, Standing
 from fieldfare.kernel.currency import Currency
 from fieldfare.kernel.ids import floor_id
+from fieldfare.payments.model import NewPayment
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
@@ -54,8 +55,8 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     currency: Currency
     rate: Decimal
     """Units of the currency for one US dollar."""
-    rate_on: str | None = None
-    """The date of the rate, ISO 8601; none for US dollars."""
+    rate_on: date | None = None
+    """The date of the rate; none for US dollars."""
 
 
 class Share(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +120,59 @@ class AnswerParts(msgspec.Struct, frozen=True):
     def with_balance(self, balance_cents: int) -> bytes:
         """The whole answer."""
         return b"%b%d%b" % (self.head, balance_cents, self.tail)
+
+
+class FrozenLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of an order that is not paid yet, as it will be written."""
+
+    project_id: int
+    partner_id: int
+    kind: LineKind
+    standing: Standing
+    certification_status: str
+    weight_ppm: int
+    unit_price_micro: int | None
+    mass_mg: int
+    trees: int
+    amount_micro: int
+    billed_micro: int
+    partner_share_ppm: int
+    partner_micro: int
+
+
+class FrozenQuote(msgspec.Struct, frozen=True, kw_only=True):
+    """What an order that a card is being charged for will become: nothing is priced again."""
+
+    lines: list[FrozenLine]
+    answer: str
+    """What will be said once it is paid, with an empty id: the charge is not known yet."""
+
+    @property
+    def certified_mg(self) -> int:
+        """The mass that will count towards the account's total."""
+        return sum(line.mass_mg for line in self.lines if line.standing != "uncertified")
+
+
+class PendingPurchase(msgspec.Struct, frozen=True, kw_only=True):
+    """An order that is not settled yet."""
+
+    id: UUID
+    account_id: int
+    kind: OrderKind
+    mass_mg: int
+    trees: int
+    amount_cents: int
+    send_receipt: bool
+    quote: FrozenQuote
+    created_at: datetime
+
+
+class CardOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """An order about to be charged to a card, with the payment that will ask for it."""
+
+    order: Order
+    payment: NewPayment
+    quote: FrozenQuote
 
 
 class Purchase(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,3 +250,21 @@ class LinesWanted(msgspec.Struct, frozen=True, kw_only=True):
         An id is drawn a little before its row's instant, hence the slack.
         """
         return floor_id(max(self.created_after - ID_SLACK, EARLIEST))
+
+
+class RecentPurchase(msgspec.Struct, frozen=True, kw_only=True):
+    """A paid offset order of anybody, with what of it stands; it names no person."""
+
+    id: UUID
+    account_id: int
+    portfolio_id: int
+    charge_id: str | None
+    certificate_slug: UUID
+    mass_mg: int
+    """Without what was refunded."""
+    created_at: datetime
+
+    @property
+    def group_id(self) -> str:
+        """The order group id: the processor's charge, else the purchase's own id."""
+        return self.charge_id or str(self.id)

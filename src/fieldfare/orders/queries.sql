@@ -136,6 +136,114 @@ join claimed c on c.ordinal = a.ordinal
 left join taken t on t.group_id = a.id
 order by a.ordinal;
 
+-- name: open_card_order^
+-- An order that a card is to be charged for: pending, with its payment, its key without an answer yet,
+-- and a timer that settles it should nobody else; one statement, one commit.
+with claimed as materialized (
+    select * from http.claim_keys_v1(array[:key_hash::bytea], array[:fingerprint::bytea])
+),
+opened as (
+    insert into orders.purchase (
+        id, account_id, kind, state, payment_method, source, portfolio_id, project_id, mass_mg,
+        trees, unit_price_cents, price_revision, amount_cents, charge_minor, currency, rate,
+        rate_on, send_receipt, certificate_slug, quote, created_at
+    )
+    select :id, :account_id, :kind, 'pending', 'stripe', :source, :portfolio_id, :project_id,
+        :mass_mg, :trees, :unit_price_cents, :price_revision, :amount_cents, :charge_minor,
+        :currency, :rate, :rate_on, :send_receipt, :slug, :quote::jsonb, :created_at
+    from claimed c
+    where c.verdict = 'free'
+    returning id
+),
+slugged as (
+    insert into orders.certificate_slug (slug, purchase_id)
+    select :slug, o.id from opened o
+),
+partied as (
+    insert into orders.party (purchase_id, on_behalf_of_name, on_behalf_of_email, note, metadata)
+    select o.id, :on_behalf_of_name, :on_behalf_of_email, :note, :metadata::jsonb
+    from opened o
+    where :has_party
+),
+tagged as (
+    insert into orders.tag (account_id, key, value, purchase_id)
+    select :account_id, g.key, g.value, o.id
+    from opened o
+    cross join unnest(:tag_keys::text[], :tag_values::text[]) as g (key, value)
+),
+charged as materialized (
+    select payments.open_v1(
+        :payment_id, 'purchase', o.id, :account_id, :charge_minor, :currency, :amount_cents, :rate,
+        :payment_rate_on, :customer, :request, :processor_key, :lease
+    )
+    from opened o
+),
+remembered as materialized (
+    select http.remember_v1(
+        array[:key_hash::bytea], array[:fingerprint::bytea], array[o.id], array[null::smallint],
+        array[null::bytea]
+    )
+    from opened o
+),
+told as materialized (
+    select notifications.tell_v1(
+        array[:outbox_id::uuid], array['payment_unsettled'], array[o.id], :settle_after
+    )
+    from opened o
+)
+select c.verdict, c.status, c.answer, c.subject_id,
+    (select count(*) from charged) as payments, (select count(*) from remembered) as keys,
+    (select count(*) from told) as topics
+from claimed c;
+
+-- name: lock_pending^
+-- A purchase that is not settled yet, locked until the transaction ends.
+select id, account_id, kind, mass_mg, trees, amount_cents, send_receipt, quote, created_at
+from orders.purchase
+where id = :purchase_id and state = 'pending'
+for update;
+
+-- name: insert_lines!
+-- The lines of a purchase that was just paid, out of its frozen quote.
+insert into orders.line (
+    id, purchase_id, account_id, project_id, partner_id, kind, standing, certification_status,
+    weight_ppm, unit_price_micro, mass_mg, trees, amount_micro, billed_micro, partner_share_ppm,
+    partner_micro, margin_micro, created_at
+)
+select l.id, :purchase_id, :account_id, l.project_id, l.partner_id, l.kind, l.standing,
+    l.certification_status, l.weight_ppm, l.unit_price_micro, l.mass_mg, l.trees, l.amount_micro,
+    l.billed_micro, l.partner_share_ppm, l.partner_micro, l.amount_micro - l.partner_micro,
+    :paid_at
+from jsonb_to_recordset(:lines::jsonb) as l (
+    id uuid, project_id integer, partner_id integer, kind text, standing text, certification_status text,
+    weight_ppm integer, unit_price_micro bigint, mass_mg bigint, trees bigint, amount_micro bigint,
+    billed_micro bigint, partner_share_ppm integer, partner_micro bigint
+);
+
+-- name: update_paid!
+update orders.purchase
+set state = 'paid', charge_id = :charge_id, paid_at = :paid_at, quote = null
+where id = :purchase_id and state = 'pending';
+
+-- name: insert_charge!
+insert into orders.charge (charge_id, purchase_id) values (:charge_id, :purchase_id);
+
+-- name: add_impact!
+select ledger.add_impact_v1(:account_id, :certified_mg::bigint, :trees::bigint);
+
+-- name: update_failed!
+update orders.purchase
+set state = 'failed', quote = null
+where id = :purchase_id and state = 'pending';
+
+-- name: find_any_purchase^
+-- A purchase of whichever account, for settling and for the books.
+select id, account_id, kind, state, payment_method, portfolio_id, project_id, mass_mg, trees,
+    amount_cents, charge_minor, currency, charge_id, certificate_slug, created_at, paid_at,
+    refunded_at
+from orders.purchase
+where id = :purchase_id;
+
 -- name: find_purchase^
 -- An account's purchase by its own id.
 select id, account_id, kind, state, payment_method, portfolio_id, project_id, mass_mg, trees,
@@ -226,3 +334,25 @@ from orders.line l
 where l.refunded_at is null
     and l.account_id > :above_account_id and l.account_id <= :up_to_account_id
 group by l.account_id;
+
+-- name: list_recent_purchases
+-- The newest offset orders of anybody of which something stands, looked for among the newest
+-- `looked_at` of all orders, so that a shop which sells only trees is not read to its beginning.
+select p.id, p.account_id, p.portfolio_id, p.charge_id, p.certificate_slug, p.created_at,
+    standing.mass_mg
+from (
+    select id, account_id, kind, state, portfolio_id, charge_id, certificate_slug, created_at
+    from orders.purchase
+    order by id desc
+    limit :looked_at::integer
+) as p
+cross join lateral (
+    select sum(l.mass_mg)::bigint as mass_mg
+    from orders.line l
+    where l.purchase_id = p.id and l.refunded_at is null
+) as standing
+where p.kind = 'offset' and p.state in ('paid', 'partly_refunded')
+    and p.id <> all(:without_ids::uuid[])
+    and standing.mass_mg > 0
+order by p.id desc
+limit :at_most::integer;

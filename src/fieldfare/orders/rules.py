@@ -8,6 +8,8 @@ shown whole cents from one dollar up, by a second split of the whole cents.
 
 from decimal import Decimal
 
+import msgspec
+
 from fieldfare.catalog.model import Portfolio, PortfolioPart
 from fieldfare.kernel.currency import Currency, charge_minor, get_currency
 from fieldfare.kernel.mass import MG_PER_TONNE, tonnes_from_mg
@@ -26,6 +28,8 @@ from fieldfare.orders.errors import (
 from fieldfare.orders.model import (
     AnswerParts,
     Exchange,
+    FrozenLine,
+    FrozenQuote,
     OffsetRequest,
     Order,
     Quote,
@@ -37,6 +41,7 @@ WHOLE_CENTS_FROM = CENTS_PER_DOLLAR
 IN_DOLLARS = Exchange(currency=get_currency("USD"), rate=Decimal(1))
 
 _BALANCE = b'"creditsRemaining":0'
+_EMPTY_ID = b'{"id":""'
 
 
 def price_cents(mass_mg: int, cost_per_ton_cents: int) -> int:
@@ -85,7 +90,7 @@ def _check_card_bounds(
         smallest = smallest_mass_mg(portfolio.cost_per_ton_cents, CARD_MINIMUM_CENTS)
         raise BelowMinimum(
             f"A card is charged $1.00 or more. For this portfolio that is tons "
-            f'{tonnes_from_mg(smallest)} or more; with paymentMethod "credits" there is no '
+            f'{tonnes_from_mg(smallest):f} or more; with paymentMethod "credits" there is no '
             "minimum.",
             param="tons",
         )
@@ -155,7 +160,8 @@ def describe(order: Order) -> str:
     """What a statement of credits says of an order; no word of it comes from a client."""
     tonnes = tonnes_from_mg(order.quote.mass_mg)
     name = order.quote.portfolio.name if order.quote.portfolio else ""
-    return f"Offset order: {tonnes} t CO₂e, {name}"
+    # `f`, because `str` writes a milligram as 1E-9.
+    return f"Offset order: {tonnes:f} t CO₂e, {name}"
 
 
 def answer_parts(answer: bytes) -> AnswerParts:
@@ -166,3 +172,32 @@ def answer_parts(answer: bytes) -> AnswerParts:
     head, mark, tail = answer.rpartition(_BALANCE)
     assert mark, "the answer of a credit order shows the balance"
     return AnswerParts(head + _BALANCE[:-1], tail)
+
+
+def freeze(quote: Quote, answer: bytes) -> FrozenQuote:
+    """What an order will become once its card is charged; `answer` is encoded with an empty id."""
+    assert answer.startswith(_EMPTY_ID), "the answer of a card order begins with its id"
+    lines = [
+        FrozenLine(
+            project_id=share.project.id,
+            partner_id=share.project.partner_id,
+            kind=share.kind,
+            standing=share.project.standing,
+            certification_status=share.project.certification_status,
+            weight_ppm=share.weight_ppm,
+            unit_price_micro=share.project.unit_price_micro,
+            mass_mg=share.mass_mg,
+            trees=share.trees,
+            amount_micro=share.amount_micro,
+            billed_micro=share.billed_micro,
+            partner_share_ppm=share.project.partner_share_ppm,
+            partner_micro=share.partner_micro,
+        )
+        for share in quote.shares
+    ]
+    return FrozenQuote(lines=lines, answer=answer.decode())
+
+
+def answer_with_charge(answer: str, charge_id: str) -> bytes:
+    """The answer of a card order, now that its id is known."""
+    return b'{"id":' + msgspec.json.encode(charge_id) + answer.encode().removeprefix(_EMPTY_ID)

@@ -1,6 +1,7 @@
 """The orders' rows: one typed function for each query."""
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,14 +14,19 @@ from fieldfare.http.idempotency import RequestKey
 from fieldfare.kernel.ids import instant_of
 from fieldfare.orders.model import (
     AnswerParts,
+    CardOrder,
+    FrozenQuote,
     LineKind,
     LineRow,
     LinesWanted,
     Order,
+    PendingPurchase,
     Purchase,
+    RecentPurchase,
     Share,
 )
 from fieldfare.orders.rules import describe
+from fieldfare.payments.rules import REQUEST_LEASE
 
 _queries = load_queries(__file__)
 
@@ -31,6 +37,16 @@ class Placing(msgspec.Struct, frozen=True):
     order: Order
     answer: AnswerParts
     key: RequestKey | None
+
+
+class KeyVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client's key said: see `http.claim_keys_v1`."""
+
+    verdict: str
+    status: int | None
+    answer: bytes | None
+    subject_id: UUID | None
+    """The purchase that the key already stands for."""
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +77,101 @@ async def place_on_credit(conn: Connection, placings: Sequence[Placing]) -> list
         )
         async for row in rows
     ]
+
+
+async def open_card_order(
+    conn: Connection, opening: CardOrder, key: RequestKey | None, *, settle_after: timedelta
+) -> KeyVerdict:
+    """Record an order that a card is to be charged for, unless its key says otherwise."""
+    order, quote, payment = opening.order, opening.order.quote, opening.payment
+    tags = order.party.metadata or {}
+    row = await _queries.open_card_order(
+        conn,
+        key_hash=key.key_hash if key else None,
+        fingerprint=key.fingerprint if key else None,
+        id=order.id,
+        account_id=order.account_id,
+        kind=quote.kind,
+        source=order.source,
+        portfolio_id=quote.portfolio.id if quote.portfolio else None,
+        project_id=quote.project_id,
+        mass_mg=quote.mass_mg,
+        trees=quote.trees,
+        unit_price_cents=quote.unit_price_cents,
+        price_revision=quote.price_revision,
+        amount_cents=quote.amount_cents,
+        charge_minor=quote.charge_minor,
+        currency=quote.exchange.currency.code,
+        rate=quote.exchange.rate,
+        rate_on=quote.exchange.rate_on,
+        send_receipt=order.send_receipt,
+        slug=order.certificate_slug,
+        quote=opening.quote,
+        created_at=instant_of(order.id),
+        has_party=not order.party.is_empty,
+        on_behalf_of_name=order.party.on_behalf_of_name,
+        on_behalf_of_email=order.party.on_behalf_of_email,
+        note=order.party.note,
+        metadata=order.party.metadata,
+        tag_keys=list(tags),
+        tag_values=list(tags.values()),
+        payment_id=payment.id,
+        payment_rate_on=payment.rate_on,
+        customer=payment.customer,
+        request=payment.request,
+        processor_key=payment.processor_key,
+        lease=REQUEST_LEASE,
+        outbox_id=new_id(),
+        settle_after=settle_after,
+    )
+    return KeyVerdict(
+        verdict=row["verdict"],
+        status=row["status"],
+        answer=row["answer"],
+        subject_id=row["subject_id"],
+    )
+
+
+async def lock_pending(conn: Connection, purchase_id: UUID) -> PendingPurchase | None:
+    """An order that is not settled yet, locked; None if it is."""
+    row = await _queries.lock_pending(conn, purchase_id=purchase_id)
+    if row is None:
+        return None
+    fields = dict(row)
+    return PendingPurchase(**{**fields, "quote": msgspec.convert(fields["quote"], FrozenQuote)})
+
+
+async def write_paid(
+    conn: Connection, pending: PendingPurchase, *, charge_id: str, paid_at: datetime
+) -> None:
+    """The order's lines, its state, its charge and its account's totals."""
+    lines = [{"id": str(new_id()), **msgspec.to_builtins(line)} for line in pending.quote.lines]
+    await _queries.insert_lines(
+        conn,
+        purchase_id=pending.id,
+        account_id=pending.account_id,
+        lines=lines,
+        paid_at=paid_at,
+    )
+    await _queries.update_paid(conn, purchase_id=pending.id, charge_id=charge_id, paid_at=paid_at)
+    await _queries.insert_charge(conn, charge_id=charge_id, purchase_id=pending.id)
+    await _queries.add_impact(
+        conn,
+        account_id=pending.account_id,
+        certified_mg=pending.quote.certified_mg,
+        trees=pending.trees,
+    )
+
+
+async def write_failed(conn: Connection, purchase_id: UUID) -> None:
+    """The order was certainly not paid."""
+    await _queries.update_failed(conn, purchase_id=purchase_id)
+
+
+async def find_any_purchase(conn: Connection, purchase_id: UUID) -> Purchase | None:
+    """A purchase of whichever account."""
+    row = await _queries.find_any_purchase(conn, purchase_id=purchase_id)
+    return None if row is None else Purchase(**row)
 
 
 def _order_columns(placings: Sequence[Placing]) -> dict[str, list[Any]]:
@@ -217,3 +328,13 @@ async def list_totals(
         conn, above_account_id=above_account_id, up_to_account_id=up_to_account_id
     )
     return {row["account_id"]: (int(row["certified_mg"]), int(row["trees"])) async for row in rows}
+
+
+async def list_recent_purchases(
+    conn: Connection, *, without_ids: Sequence[UUID], looked_at: int, at_most: int
+) -> list[RecentPurchase]:
+    """The newest offset orders of anybody of which something stands, newest first."""
+    rows = _queries.list_recent_purchases(
+        conn, without_ids=without_ids, looked_at=looked_at, at_most=at_most
+    )
+    return [RecentPurchase(**row) async for row in rows]

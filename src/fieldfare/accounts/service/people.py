@@ -4,6 +4,7 @@ What must hold: a member, an owner, an operator and whoever has an identity is a
 exists has an owner.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import get_args
 
@@ -15,6 +16,7 @@ from fieldfare.accounts.model import (
     Member,
     MemberRole,
     OperatorRole,
+    Profile,
     ProviderKind,
 )
 from fieldfare.db.changes import raise_revision
@@ -155,3 +157,11 @@ async def find_accounts(conn: Connection, wanted: str) -> list[Account]:
     Raises `AccountRefused`.
     """
     return await store.list_accounts(conn, rules.clean_search(wanted), ACCOUNTS_FOUND)
+
+
+async def list_public_profiles(
+    conn: Connection, account_ids: Collection[int]
+) -> dict[int, Profile]:
+    """What is shown of these accounts to everybody; those that are not public are left out."""
+    profiles = await store.list_public_profiles(conn, account_ids)
+    return {profile.account_id: profile for profile in profiles}

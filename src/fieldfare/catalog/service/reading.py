@@ -4,7 +4,6 @@ An order is priced from one `Catalogue` from its first line to its last, so a ch
 cannot mix two prices.
 """
 
-import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -12,6 +11,7 @@ from typing import Protocol
 from fieldfare.catalog import rules, store
 from fieldfare.catalog.errors import NothingForSale, PortfolioClosed, PortfolioNotFound
 from fieldfare.catalog.model import Catalogue, Portfolio
+from fieldfare.db.cached import Cached
 from fieldfare.db.changes import ChangeFeed
 from fieldfare.db.pool import Database, connection
 
@@ -38,39 +38,18 @@ async def load_catalogue(db: Database, now: datetime) -> Catalogue:
 
 
 class CatalogueCache:
-    """The catalogue as of one revision of the topic `catalog`, until its next price takes effect.
-
-    While the feed is stale nothing kept is used: each call reads the database, but callers that
-    come during a reading share it, so a burst of requests costs one.
-    """
+    """The catalogue as of one revision of the topic `catalog`, until its next price begins."""
 
     def __init__(self, feed: ChangeFeed, db: Database) -> None:
-        self._feed = feed
+        self._cached: Cached[Catalogue] = Cached(feed, TOPIC)
         self._db = db
-        self._kept: tuple[int | None, Catalogue] | None = None
-        self._loading: tuple[int | None, asyncio.Task[Catalogue]] | None = None
 
     async def current(self, now: datetime) -> Catalogue:
         """What is sold at `now`; raises `Unavailable` if it must be read and cannot be."""
-        revision = self._feed.revision(TOPIC)
-        if revision is not None and self._kept is not None:
-            kept_revision, kept = self._kept
-            if kept_revision == revision and (kept.valid_until is None or now < kept.valid_until):
-                return kept
-        # The reading goes on if this caller goes away: others may wait for it.
-        return await asyncio.shield(self._reading(revision, now))
-
-    def _reading(self, revision: int | None, now: datetime) -> asyncio.Task[Catalogue]:
-        # One begun under an older revision may have missed the change that was told since.
-        if self._loading is None or self._loading[0] != revision or self._loading[1].done():
-            self._loading = (revision, asyncio.create_task(self._load(revision, now)))
-        return self._loading[1]
-
-    async def _load(self, revision: int | None, now: datetime) -> Catalogue:
-        # The feed was read before the rows are, so they can be newer than it says, never older.
-        loaded = await load_catalogue(self._db, now)
-        self._kept = (revision, loaded)
-        return loaded
+        return await self._cached.current(
+            lambda: load_catalogue(self._db, now),
+            lambda kept: kept.valid_until is None or now < kept.valid_until,
+        )
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ def _entry_faults(entry: Any, before: Closing) -> Iterator[Finding]:
             f"account_id={entry['account_id']} number={missing}",
             f"not there; the next one, {key}, has number {number}",
         )
-    elif number < expected:
+    if number != expected:
         yield Finding("ledger.entry", key, f"number is {number} and comes after {before.number}")
     elif entry["balance_after_cents"] != before.balance_cents + entry["amount_cents"]:
         yield Finding(

@@ -15,12 +15,16 @@ from fieldfare.db.ids import new_id, new_secret_id
 from fieldfare.db.pool import connection
 from fieldfare.http.idempotency import RequestKey, StoredAnswer, find_answer
 from fieldfare.http.principal import Principal
+from fieldfare.integrations.stripe.gateway import StripeGateway
+from fieldfare.kernel.currency import get_currency
 from fieldfare.ledger.service.credits import CreditDesk, LiveCreditDesk
 from fieldfare.orders.errors import NoExchangeRate
 from fieldfare.orders.model import Exchange, Order, Party, Purchase, Quote
 from fieldfare.orders.rules import IN_DOLLARS
+from fieldfare.orders.service.card import place_card_order
+from fieldfare.orders.service.credit import place_credit_order
 from fieldfare.orders.service.find import get_purchase
-from fieldfare.orders.service.place import place_order
+from fieldfare.payments.service.rates import RateCache
 
 
 class OrderNames(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,17 +75,25 @@ class OrderDesk(CatalogDesk, CreditDesk, Protocol):
 
 @dataclass(frozen=True)
 class LiveOrderDesk(LiveCatalogDesk, LiveCreditDesk):
-    """The desk that acts on the books."""
+    """The desk that acts on the books, and charges cards."""
+
+    gateway: StripeGateway
+    rates: RateCache
 
     async def exchange(self, principal: Principal) -> Exchange:
         """See `OrderDesk`."""
-        if principal.currency != IN_DOLLARS.currency.code:
+        if principal.currency == IN_DOLLARS.currency.code:
+            return IN_DOLLARS
+        rate = await self.rates.find_rate(principal.currency)
+        if rate is None:
             raise NoExchangeRate(
                 f"There is no exchange rate for {principal.currency} yet. Ask the operator to set "
                 'one, or pay with paymentMethod "credits".',
                 param="paymentMethod",
             )
-        return IN_DOLLARS
+        return Exchange(
+            currency=get_currency(principal.currency), rate=rate.rate, rate_on=rate.rate_on
+        )
 
     def draw(self, principal: Principal, quote: Quote, party: Party, *, receipt: bool) -> Order:
         """See `OrderDesk`."""
@@ -98,7 +110,8 @@ class LiveOrderDesk(LiveCatalogDesk, LiveCreditDesk):
     def names(self, order: Order) -> OrderNames:
         """See `OrderDesk`."""
         return OrderNames(
-            group_id=str(order.id),
+            # A card order is called by its charge, which is not known before it is paid.
+            group_id=str(order.id) if order.quote.payment_method == "credits" else "",
             purchase_id=str(order.id),
             certificate_url=certificate_url(self.public_url, order.certificate_slug),
         )
@@ -107,7 +120,9 @@ class LiveOrderDesk(LiveCatalogDesk, LiveCreditDesk):
         self, principal: Principal, order: Order, answer: bytes, key: RequestKey | None
     ) -> bytes | StoredAnswer:
         """See `OrderDesk`."""
-        return await place_order(self.db, order, answer, key)
+        if order.quote.payment_method == "credits":
+            return await place_credit_order(self.db, order, answer, key)
+        return await place_card_order(self.db, self.gateway, order, answer, key)
 
     async def find_answer(self, key: RequestKey) -> StoredAnswer | None:
         """See `OrderDesk`."""

@@ -4,15 +4,18 @@ No cursor is held open while a slow reader drinks, so a long list costs others n
 ordered while it is read belongs to the next reading.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
-from fieldfare.db.pool import Database, connection
+from fieldfare.db.pool import Connection, Database, connection
 from fieldfare.orders import store
-from fieldfare.orders.model import LineKind, LineRow, LinesWanted
+from fieldfare.orders.errors import OrderNotFound
+from fieldfare.orders.model import LineKind, LineRow, LinesWanted, RecentPurchase
 from fieldfare.orders.service.find import find_purchase_id
 
 PAGE_ROWS = 1_000
+LOOKED_AT = 100_000
+"""How far back among all orders recent ones are looked for."""
 HIGHEST_ID = UUID(int=2**128 - 1)
 
 
@@ -48,3 +51,25 @@ async def lines_of_group(
         if purchase_id is None:
             return []
         return await store.list_lines_of_purchase(conn, account_id, kind, purchase_id)
+
+
+async def list_recent_purchases(
+    conn: Connection, *, without_ids: Sequence[UUID], at_most: int
+) -> list[RecentPurchase]:
+    """The newest paid offset orders of anybody, newest first, but for those without_ids.
+
+    Refunded and disputed ones are left out, and of one refunded in part so is that part.
+    """
+    return await store.list_recent_purchases(
+        conn, without_ids=without_ids, looked_at=LOOKED_AT, at_most=at_most
+    )
+
+
+async def get_purchase_id(conn: Connection, either_id: str) -> UUID:
+    """The order, of whatever account, that an operator means; raises `OrderNotFound`."""
+    purchase_id = await find_purchase_id(conn, either_id)
+    if purchase_id is None or not await store.list_known_purchases(conn, [purchase_id]):
+        raise OrderNotFound(
+            "There is no such order. Give its order group id: a charge, or the purchase's UUID."
+        )
+    return purchase_id

@@ -1,4 +1,4 @@
-"""Placing an order, in four beats: load, decide, save, tell.
+"""An order paid from credits, in four beats: load, decide, save, tell.
 
 Loading and deciding are done when we come here: the quote is frozen. Saving is one statement, and
 what is to be told lies in the outbox in the same commit. A crash before the commit leaves nothing,
@@ -10,25 +10,19 @@ from fieldfare.http.idempotency import RequestKey, StoredAnswer, in_flight, mism
 from fieldfare.ledger.errors import InsufficientCredits
 from fieldfare.ledger.service.credits import get_wallet
 from fieldfare.orders import store
-from fieldfare.orders.errors import NoPaymentMethod
 from fieldfare.orders.model import Order
 from fieldfare.orders.rules import answer_parts
 
 
-async def place_order(
+async def place_credit_order(
     db: Database, order: Order, answer: bytes, key: RequestKey | None
 ) -> bytes | StoredAnswer:
     """Carry out a quoted order; gives the answer with the balance in it, or the first answer.
 
     `answer` is what is to be said, with 0 where credits remain: only the database knows how many.
 
-    Raises `InsufficientCredits`, `NoPaymentMethod`, and 409 or 422 for the key.
+    Raises `InsufficientCredits`, and 409 or 422 for the key.
     """
-    if order.quote.payment_method == "stripe":
-        raise NoPaymentMethod(
-            'No card is on file for this account. Add one, or pay with paymentMethod "credits".',
-            param="paymentMethod",
-        )
 
     async def attempt() -> bytes | StoredAnswer:
         async with connection(db) as conn:
@@ -40,7 +34,7 @@ async def place_order(
 async def _place_on_credit(conn: Connection, placing: store.Placing) -> bytes | StoredAnswer:
     order = placing.order
     (verdict,) = await store.place_on_credit(conn, [placing])
-    if verdict.verdict == "in_flight":
+    if verdict.verdict in ("in_flight", "pending"):
         raise in_flight()
     if verdict.verdict == "mismatch":
         raise mismatch()

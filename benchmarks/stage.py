@@ -1,0 +1,140 @@
+"""What a benchmark runs on: a database server of its own, and one API process.
+
+The server is the embedded one at its durable defaults, migrated and stocked, in a new folder on the
+disk where the demo keeps its state: one in memory would make commits free. No run is kept.
+"""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.refusal import BenchmarkRefused
+from fieldfare.catalog.service import import_catalogue, load_preset
+from fieldfare.db import embedded
+from fieldfare.db.embedded.children import log_tail, open_log, signal_at_parent_death
+from fieldfare.db.embedded.install import choose_user, find_install
+from fieldfare.db.migrate import migrate
+from fieldfare.db.pool import open_database, transaction
+from fieldfare.settings import DEFAULT_HOME
+
+PRODUCT = (sys.executable, "-m", "fieldfare.cli.main")
+READY_SECONDS = 30.0
+STOP_SECONDS = 30.0
+
+
+class Stage(msgspec.Struct, frozen=True, kw_only=True):
+    """A migrated database with the demo's catalogue, and where its server's programs lie."""
+
+    folder: Path
+    """For whatever the run has to write; it goes with the stage."""
+    database_url: str
+    programs: Path
+
+
+@contextmanager
+def database_stage() -> Iterator[Stage]:
+    """Have a fresh server for as long as the block runs."""
+    home = Path(DEFAULT_HOME).absolute()
+    home.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=home) as name:
+        folder = Path(name)
+        server = embedded.start(folder, embedded.free_port())
+        try:
+            migrate(server.url)
+            asyncio.run(_stock(server.url))
+            programs = find_install(choose_user(server.data_dir)).bin_dir
+            yield Stage(folder=folder, database_url=server.url, programs=programs)
+        finally:
+            embedded.stop(server)
+
+
+@contextmanager
+def api_process(stage: Stage) -> Iterator[str]:
+    """Run `fieldfare serve`, one worker as an operator gets it; gives its base URL once ready."""
+    port = embedded.free_port()
+    base_url = f"http://127.0.0.1:{port}"
+    log_path = stage.folder / "api.log"
+    with open_log(log_path) as log:
+        process = subprocess.Popen(
+            [*PRODUCT, "serve"],
+            env=product_environment(stage.database_url) | {"FIELDFARE_PORT": str(port)},
+            stdout=log,
+            stderr=log,
+            preexec_fn=signal_at_parent_death(signal.SIGTERM),
+        )
+    try:
+        _wait_until_ready(process, base_url, log_path)
+        yield base_url
+    finally:
+        _end(process)
+
+
+def verify_books(stage: Stage) -> None:
+    """`fieldfare verify`; raises `BenchmarkRefused` with its findings if the books disagree."""
+    verified = subprocess.run(
+        [*PRODUCT, "verify"],
+        env=product_environment(stage.database_url),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if verified.returncode != 0:
+        end = (verified.stdout + verified.stderr).strip()[-2_000:]
+        raise BenchmarkRefused(f"the books do not agree after the run:\n{end}")
+
+
+def product_environment(database_url: str) -> dict[str, str]:
+    """Our environment with every setting of the product at its default but the database."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("FIELDFARE_", "DATABASE_URL"))
+    }
+    return {**kept, "DATABASE_URL": database_url}
+
+
+async def _stock(database_url: str) -> None:
+    db = await open_database(database_url, pool_size=2, application="benchmark")
+    try:
+        async with transaction(db) as conn:
+            await import_catalogue(conn, load_preset(), now=datetime.now(UTC), made_by="benchmark")
+    finally:
+        await db.close()
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], base_url: str, log_path: Path) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        if _is_ready(base_url):
+            return
+        time.sleep(0.05)
+    raise BenchmarkRefused(f"`fieldfare serve` does not get ready; its log:\n{log_tail(log_path)}")
+
+
+def _is_ready(base_url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{base_url}/readyz", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,212 @@
+"""Calls to the processor by its official SDK: one try each, a fixed API version, a time-out.
+
+The SDK's own retries are off: what may be sent again, and until when, is decided by
+`payments.rules`, which knows when it was first sent.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import stripe
+
+from fieldfare.db.pool import assert_no_transaction
+from fieldfare.integrations.stripe.model import (
+    Card,
+    Charged,
+    Declined,
+    NeedsAuthentication,
+    NotExecuted,
+    Outcome,
+    Unknown,
+)
+
+API_VERSION = "2026-10-28.endive"
+DEFAULT_URL = "https://api.stripe.com"
+REQUEST_SECONDS = 25.0
+PAGE = 100
+
+
+class StripeGateway(msgspec.Struct, frozen=True):
+    """A way to one account of the processor."""
+
+    client: stripe.StripeClient
+
+
+def open_gateway(api_key: str, url: str, *, request_s: float = REQUEST_SECONDS) -> StripeGateway:
+    """A gateway that calls `url` with `api_key`; nothing is sent yet."""
+    return StripeGateway(
+        stripe.StripeClient(
+            api_key,
+            stripe_version=API_VERSION,
+            base_addresses={"api": url},
+            max_network_retries=0,
+            http_client=stripe.HTTPXClient(timeout=request_s),
+        )
+    )
+
+
+async def create_intent(gateway: StripeGateway, request: bytes, key: str) -> Outcome:
+    """Charge a card: send the frozen `request` under our own idempotency `key`."""
+    assert_no_transaction()
+    parameters: Any = msgspec.json.decode(request)
+    try:
+        intent = await gateway.client.v1.payment_intents.create_async(
+            parameters, {"idempotency_key": key}
+        )
+    except stripe.StripeError as error:
+        return _outcome_of_error(error)
+    return _outcome_of_intent(intent)
+
+
+async def look_up_intent(gateway: StripeGateway, intent_id: str) -> Outcome:
+    """What became of an intent whose id is known."""
+    assert_no_transaction()
+    try:
+        intent = await gateway.client.v1.payment_intents.retrieve_async(intent_id)
+    except stripe.StripeError as error:
+        return Unknown(reason=_reason(error))
+    return _outcome_of_intent(intent)
+
+
+async def find_intent(
+    gateway: StripeGateway, *, customer: str, created_from: datetime, subject_id: str
+) -> Outcome | None:
+    """What became of the intent whose metadata names `subject_id`; None if there is none.
+
+    It is looked for in the customer's exact list: the processor's search lags behind, so that what
+    it misses proves nothing. A list that breaks off is `Unknown`, not None.
+    """
+    assert_no_transaction()
+    try:
+        async for intent in _intents(gateway, created_from, customer):
+            if _subject_id(intent) == subject_id:
+                return _outcome_of_intent(intent)
+    except stripe.StripeError as error:
+        return Unknown(reason=_reason(error))
+    return None
+
+
+async def list_charged(
+    gateway: StripeGateway, *, created_from: datetime, created_to: datetime
+) -> AsyncIterator[Charged]:
+    """Every intent of a time that was charged, newest first; raises `stripe.StripeError`."""
+    assert_no_transaction()
+    async for intent in _intents(gateway, created_from, None, created_to):
+        outcome = _outcome_of_intent(intent)
+        if isinstance(outcome, Charged):
+            yield outcome
+
+
+async def cancel_intent(gateway: StripeGateway, intent_id: str) -> bool:
+    """Close an intent so that nobody can confirm it later; True once it certainly is closed."""
+    assert_no_transaction()
+    try:
+        intent = await gateway.client.v1.payment_intents.cancel_async(intent_id)
+    except stripe.StripeError:
+        intent_outcome = await look_up_intent(gateway, intent_id)
+        return isinstance(intent_outcome, Declined) and intent_outcome.intent_id is None
+    return bool(intent.status == "canceled")
+
+
+async def create_customer(
+    gateway: StripeGateway, *, name: str, email: str, payment_method: str, key: str
+) -> Card:
+    """A customer with a card to charge; raises `stripe.StripeError`."""
+    assert_no_transaction()
+    customer = await gateway.client.v1.customers.create_async(
+        {"name": name, "email": email}, {"idempotency_key": f"{key}-customer"}
+    )
+    attached = await gateway.client.v1.payment_methods.attach_async(
+        payment_method, {"customer": customer.id}, {"idempotency_key": f"{key}-card"}
+    )
+    return Card(customer=customer.id, payment_method=attached.id)
+
+
+async def _intents(
+    gateway: StripeGateway,
+    created_from: datetime,
+    customer: str | None,
+    created_to: datetime | None = None,
+) -> AsyncIterator[stripe.PaymentIntent]:
+    created = {"gte": int(created_from.timestamp())}
+    if created_to is not None:
+        created["lt"] = int(created_to.timestamp())
+    parameters: Any = {"limit": PAGE, "created": created}
+    if customer is not None:
+        parameters["customer"] = customer
+    more = True
+    while more:
+        page = await gateway.client.v1.payment_intents.list_async(parameters)
+        for intent in page.data:
+            yield intent
+        more = page.has_more and bool(page.data)
+        if more:
+            parameters["starting_after"] = page.data[-1].id
+
+
+def _subject_id(intent: stripe.PaymentIntent) -> str | None:
+    metadata: Any = intent.metadata
+    return None if metadata is None else metadata.to_dict().get("subject_id")
+
+
+def _outcome_of_intent(intent: stripe.PaymentIntent) -> Outcome:
+    match intent.status:
+        case "succeeded":
+            return Charged(
+                intent_id=intent.id,
+                charge_id=_id(intent.latest_charge),
+                amount_minor=intent.amount_received,
+                currency=intent.currency.upper(),
+                customer=_id(intent.customer),
+                subject_id=_subject_id(intent),
+            )
+        case "canceled":
+            return Declined(code=_decline_code(intent.last_payment_error), intent_id=None)
+        case "requires_payment_method":
+            error = intent.last_payment_error
+            if error is not None and error.code == "authentication_required":
+                return NeedsAuthentication(intent_id=intent.id)
+            return Declined(code=_decline_code(error), intent_id=intent.id)
+        case "requires_action" | "requires_confirmation":
+            return NeedsAuthentication(intent_id=intent.id)
+        case status:
+            return Unknown(reason=f"the intent is {status}")
+
+
+def _outcome_of_error(error: stripe.StripeError) -> Outcome:
+    code = error.code or "unknown"
+    match error:
+        case stripe.CardError():
+            intent = error.error.payment_intent if error.error else None
+            intent_id = intent.id if intent is not None else None
+            if code == "authentication_required" and intent_id is not None:
+                return NeedsAuthentication(intent_id=intent_id)
+            decline = (error.error.decline_code if error.error else None) or code
+            return Declined(code=decline, intent_id=intent_id)
+        case stripe.RateLimitError():
+            return NotExecuted(reason="busy", code=code, message=error.user_message or "")
+        case stripe.AuthenticationError() | stripe.PermissionError():
+            return NotExecuted(reason="unauthorized", code=code, message=error.user_message or "")
+        case stripe.IdempotencyError():
+            return Unknown(reason=_reason(error))
+        case stripe.InvalidRequestError():
+            return NotExecuted(reason="refused", code=code, message=error.user_message or "")
+        case _:
+            return Unknown(reason=_reason(error))
+
+
+def _reason(error: stripe.StripeError) -> str:
+    return f"{type(error).__name__} {error.http_status or ''} {error.code or ''}".strip()
+
+
+def _decline_code(error: Any) -> str:
+    if error is None:
+        return "canceled"
+    return str(error.decline_code or error.code or "declined")
+
+
+def _id(reference: Any) -> str:
+    """The id of an object that the processor gives as an id or whole."""
+    return reference if isinstance(reference, str) else str(reference.id)

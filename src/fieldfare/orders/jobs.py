@@ -1,0 +1,126 @@
+"""What the outbox brings to orders: a payment to settle, an event of the processor, a receipt.
+
+Each may come twice and at any time: what it does is decided under the purchase's lock, by its
+state, in the transaction of the effect.
+"""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from fieldfare.db.pool import Connection, Database, connection, transaction
+from fieldfare.integrations.stripe.gateway import StripeGateway, list_charged, look_up_intent
+from fieldfare.integrations.stripe.model import Charged, Event
+from fieldfare.kernel.ids import parse_id
+from fieldfare.notifications.service.outbox import tell
+from fieldfare.orders import store
+from fieldfare.orders.service.settle import settle, watch
+from fieldfare.payments.service.exceptions import open_exception
+from fieldfare.payments.service.inbox import find_waiting_event, mark_done
+
+UNSETTLED_TOPIC = "payment_unsettled"
+SHORTEST_WAIT = timedelta(minutes=1)
+LONGEST_WAIT = timedelta(hours=1)
+TELLING_EVENTS = (
+    "payment_intent.succeeded",
+    "payment_intent.payment_failed",
+    "payment_intent.canceled",
+    "payment_intent.requires_action",
+)
+
+
+async def settle_unsettled(db: Database, gateway: StripeGateway, purchase_id: UUID) -> str:
+    """The timer of a card order: settle it, or look again later, less and less often."""
+    async with connection(db) as conn:
+        purchase = await store.find_any_purchase(conn, purchase_id)
+    if purchase is None or purchase.state != "pending":
+        return "settled before"
+    if await settle(db, gateway, purchase_id) is not None:
+        return "settled"
+    age = datetime.now(UTC) - purchase.created_at
+    await watch(db, purchase_id, age)
+    async with transaction(db) as conn:
+        wait = min(max(age, SHORTEST_WAIT), LONGEST_WAIT)
+        await tell(conn, UNSETTLED_TOPIC, purchase_id, wait)
+    return "still unknown"
+
+
+async def work_event(db: Database, gateway: StripeGateway, event_row: UUID) -> str:
+    """An event of the inbox: what it tells about is looked up, never taken from the event."""
+    async with connection(db) as conn:
+        event = await find_waiting_event(conn, event_row)
+    if event is None:
+        return "done before"
+    if event.kind in TELLING_EVENTS and _is_for_purchase(event):
+        purchase_id = parse_id(_metadata(event).get("subject_id") or "")
+        if purchase_id is not None and await _is_ours(db, purchase_id):
+            settled = await settle(db, gateway, purchase_id, event_row=event_row)
+            # What is still unknown has its timer; the event has told all that it could.
+            if settled is None:
+                await _finish(db, event_row)
+            return "settled" if settled else "still unknown"
+    if event.kind == "payment_intent.succeeded":
+        await _report_stray(db, gateway, event)
+    await _finish(db, event_row)
+    return "noted"
+
+
+def _metadata(event: Event) -> dict[str, str]:
+    metadata = event.subject.get("metadata")
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def _is_for_purchase(event: Event) -> bool:
+    return _metadata(event).get("subject") == "purchase"
+
+
+async def _is_ours(db: Database, purchase_id: UUID) -> bool:
+    async with connection(db) as conn:
+        return await store.find_any_purchase(conn, purchase_id) is not None
+
+
+async def _finish(db: Database, event_row: UUID) -> None:
+    async with transaction(db) as conn:
+        await mark_done(conn, event_row)
+
+
+async def _report_stray(db: Database, gateway: StripeGateway, event: Event) -> None:
+    """A charge that no order of ours asked for."""
+    outcome = await look_up_intent(gateway, str(event.subject.get("id")))
+    if isinstance(outcome, Charged):
+        async with transaction(db) as conn:
+            await _open_stray(conn, outcome)
+
+
+async def _open_stray(conn: Connection, charged: Charged) -> None:
+    detail = (
+        f"{charged.amount_minor} {charged.currency} of customer {charged.customer}, "
+        f"for {charged.subject_id or 'nothing that its metadata names'}"
+    )
+    await open_exception(conn, "charge_without_order", charged.charge_id, detail)
+
+
+async def reconcile(db: Database, gateway: StripeGateway, *, back: timedelta) -> dict[str, int]:
+    """Hold every charge of the last while against its order: settle, or put it on the list.
+
+    So whatever events were lost is repaired from the processor's own list.
+    """
+    now = datetime.now(UTC)
+    counts = {"charges": 0, "settled": 0, "without_order": 0}
+    charges = [
+        charged
+        async for charged in list_charged(
+            gateway, created_from=now - back, created_to=now + timedelta(minutes=5)
+        )
+    ]
+    for charged in charges:
+        counts["charges"] += 1
+        purchase_id = parse_id(charged.subject_id or "")
+        async with connection(db) as conn:
+            purchase = await store.find_any_purchase(conn, purchase_id) if purchase_id else None
+        if purchase is None or purchase.state == "failed":
+            async with transaction(db) as conn:
+                await _open_stray(conn, charged)
+            counts["without_order"] += 1
+        elif purchase.state == "pending":
+            counts["settled"] += await settle(db, gateway, purchase.id) is not None
+    return counts

@@ -1,0 +1,136 @@
+"""An order paid by card, in three phases, so that a crash at any line loses nothing.
+
+1. One statement: the purchase (pending, its quote frozen), the payment with its frozen request, the
+   client's key pointing at it, and a timer that settles it should nobody else.
+2. With no transaction open: the charge, under a key of our own.
+3. One transaction, guarded by the purchase's state: paid or failed (`settle`).
+
+The answer, the timer, the processor's event and the client's retry all end in the same `settle`.
+"""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from fieldfare.accounts.service import find_card
+from fieldfare.db.ids import new_id
+from fieldfare.db.pool import Database, connection
+from fieldfare.http.idempotency import RequestKey, StoredAnswer, find_answer, in_flight, mismatch
+from fieldfare.integrations.stripe.gateway import StripeGateway
+from fieldfare.integrations.stripe.model import Unknown
+from fieldfare.kernel.errors import ProblemError
+from fieldfare.orders import store
+from fieldfare.orders.errors import NoPaymentMethod, PaymentOutcomeUnknown
+from fieldfare.orders.model import CardOrder, Order
+from fieldfare.orders.rules import answer_with_charge, freeze
+from fieldfare.orders.service.settle import settle, settle_with
+from fieldfare.payments import rules as payment_rules
+from fieldfare.payments.model import NewPayment
+from fieldfare.payments.service.outcomes import find_payment_of, release, send_first
+
+SETTLE_AFTER = timedelta(minutes=1)
+
+
+async def place_card_order(
+    db: Database, gateway: StripeGateway, order: Order, answer: bytes, key: RequestKey | None
+) -> bytes | StoredAnswer:
+    """Charge a quoted order to the account's card; gives the answer, or the first answer.
+
+    `answer` is what is to be said, with an empty id. Raises `NoPaymentMethod`, `CardDeclined`,
+    `PaymentOutcomeUnknown`, and 409 or 422 for the key.
+    """
+    opening = await _prepare(db, order, answer)
+    async with connection(db) as conn:
+        verdict = await store.open_card_order(conn, opening, key, settle_after=SETTLE_AFTER)
+    match verdict.verdict:
+        case "free":
+            return await _charge(db, gateway, opening)
+        case "pending" if verdict.subject_id is not None and key is not None:
+            return await retry_card_order(db, gateway, verdict.subject_id, key)
+        case "replay" if verdict.answer is not None and verdict.status is not None:
+            return StoredAnswer(status=verdict.status, body=verdict.answer)
+        case "mismatch":
+            raise mismatch()
+        case _:
+            raise in_flight()
+
+
+async def _prepare(db: Database, order: Order, answer: bytes) -> CardOrder:
+    async with connection(db) as conn:
+        card = await find_card(conn, order.account_id)
+    if card is None:
+        raise NoPaymentMethod(
+            'No card is on file for this account. Add one, or pay with paymentMethod "credits".',
+            param="paymentMethod",
+        )
+    quote = order.quote
+    payment_id = new_id()
+    request = payment_rules.frozen_request(
+        amount_minor=quote.charge_minor,
+        currency=quote.exchange.currency.code,
+        customer=card.customer,
+        payment_method=card.payment_method,
+        subject="purchase",
+        subject_id=order.id,
+    )
+    payment = NewPayment(
+        id=payment_id,
+        subject="purchase",
+        subject_id=order.id,
+        account_id=order.account_id,
+        amount_minor=quote.charge_minor,
+        currency=quote.exchange.currency.code,
+        amount_cents=quote.amount_cents,
+        rate=quote.exchange.rate,
+        rate_on=quote.exchange.rate_on or datetime.now(UTC).date(),
+        customer=card.customer,
+        request=request,
+        processor_key=payment_rules.processor_key(payment_id),
+    )
+    return CardOrder(order=order, payment=payment, quote=freeze(quote, answer))
+
+
+async def _charge(db: Database, gateway: StripeGateway, opening: CardOrder) -> bytes:
+    """Phases two and three; whatever goes wrong now, the outcome is looked for later."""
+    purchase_id = opening.order.id
+    try:
+        async with connection(db) as conn:
+            payment = await find_payment_of(conn, purchase_id)
+        assert payment is not None, "phase one recorded it"
+        outcome = await send_first(gateway, payment)
+        if isinstance(outcome, Unknown):
+            # It may have been charged before the answer was lost: one look decides most of them.
+            settled = await settle(db, gateway, purchase_id)
+        else:
+            settled = await settle_with(db, payment, outcome, first_try=True)
+        if settled is None:
+            async with connection(db) as conn:
+                await release(conn, payment)
+    except ProblemError as problem:
+        # The database went away in between; the order is neither lost nor known.
+        raise PaymentOutcomeUnknown(purchase_id) from problem
+    if settled is None:
+        raise PaymentOutcomeUnknown(purchase_id)
+    if settled.refusal is not None:
+        raise settled.refusal
+    assert settled.charge_id is not None, "a paid order has its charge"
+    return answer_with_charge(opening.quote.answer, settled.charge_id)
+
+
+async def retry_card_order(
+    db: Database, gateway: StripeGateway, purchase_id: UUID, key: RequestKey
+) -> StoredAnswer:
+    """The client asks again for an order whose outcome was not known."""
+    now = datetime.now(UTC)
+    async with connection(db) as conn:
+        payment = await find_payment_of(conn, purchase_id)
+    if payment is not None and payment_rules.is_leased(payment, now):
+        raise in_flight()
+    settled = await settle(db, gateway, purchase_id)
+    if settled is None:
+        raise PaymentOutcomeUnknown(purchase_id)
+    async with connection(db) as conn:
+        stored = await find_answer(conn, key)
+    if stored is None:
+        # The request turned out to have made nothing, which freed the key.
+        raise settled.refusal or in_flight()
+    return stored

@@ -1,0 +1,161 @@
+"""Settling an order that a card was asked to pay for: where it becomes paid or failed.
+
+Whoever comes here (the answer itself, a timer, an event, a retry) locks the purchase and finds it
+pending, or finds that another one was faster. Nothing is priced again: lines and answer were frozen
+when the order was opened.
+"""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import msgspec
+
+from fieldfare.db.pool import Connection, Database, connection, transaction
+from fieldfare.http.answers import encode_problem
+from fieldfare.http.idempotency import answer_key, forget_key
+from fieldfare.integrations.stripe.gateway import StripeGateway
+from fieldfare.integrations.stripe.model import Charged, Declined, NotExecuted, Outcome
+from fieldfare.kernel.errors import ProblemError
+from fieldfare.notifications.service.outbox import tell
+from fieldfare.orders import store
+from fieldfare.orders.errors import CardDeclined, ProcessorBusy, ProcessorRefused
+from fieldfare.orders.model import PendingPurchase
+from fieldfare.orders.rules import answer_with_charge
+from fieldfare.payments import rules as payment_rules
+from fieldfare.payments.model import Payment
+from fieldfare.payments.service.exceptions import open_exception
+from fieldfare.payments.service.inbox import mark_done
+from fieldfare.payments.service.outcomes import (
+    find_out,
+    find_payment_of,
+    record_charged,
+    record_failed,
+)
+
+RECEIPT_TOPIC = "receipt_due"
+OK = 200
+
+
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
+    """How an order ended: charged, or refused for good."""
+
+    charge_id: str | None = None
+    refusal: ProblemError | None = None
+
+
+async def settle(
+    db: Database, gateway: StripeGateway, purchase_id: UUID, *, event_row: UUID | None = None
+) -> Settled | None:
+    """Find out what became of an order and record it; None while nothing is proven.
+
+    `event_row` is the inbox row that led here: it is marked done in the transaction of its effect.
+    """
+    async with connection(db) as conn:
+        payment = await find_payment_of(conn, purchase_id)
+    if payment is None:
+        return None
+    if payment.state != "pending":
+        return await _settled_before(db, payment, event_row)
+    outcome = await find_out(db, gateway, payment, datetime.now(UTC))
+    return await settle_with(db, payment, outcome, event_row=event_row)
+
+
+async def settle_with(
+    db: Database,
+    payment: Payment,
+    outcome: Outcome,
+    *,
+    first_try: bool = False,
+    event_row: UUID | None = None,
+) -> Settled | None:
+    """Record what an answer proves about an order; None if it proves nothing.
+
+    `first_try` says that nothing was sent before, so that a request which was not begun is known to
+    have made nothing.
+    """
+    async with transaction(db) as conn:
+        pending = await store.lock_pending(conn, payment.subject_id)
+        if pending is None:
+            settled: Settled | None = await _ending_of(conn, payment)
+        elif isinstance(outcome, Charged):
+            settled = await _paid(conn, pending, payment, outcome)
+        elif isinstance(outcome, Declined):
+            settled = await _failed(conn, payment, outcome.code, CardDeclined(outcome.code))
+        elif isinstance(outcome, NotExecuted) and first_try:
+            settled = await _not_begun(conn, payment, outcome)
+        else:
+            settled = None
+        if event_row is not None and settled is not None:
+            await mark_done(conn, event_row)
+    return settled
+
+
+async def _paid(
+    conn: Connection, pending: PendingPurchase, payment: Payment, charged: Charged
+) -> Settled | None:
+    differences = payment_rules.mismatches(
+        payment,
+        amount_minor=charged.amount_minor,
+        currency=charged.currency,
+        customer=charged.customer,
+        subject_id=charged.subject_id,
+    )
+    if differences:
+        detail = f"charge {charged.charge_id}: {'; '.join(differences)}"
+        await open_exception(conn, "mismatch", str(pending.id), detail)
+        return None
+    await record_charged(conn, payment, charged)
+    await store.write_paid(conn, pending, charge_id=charged.charge_id, paid_at=datetime.now(UTC))
+    body = answer_with_charge(pending.quote.answer, charged.charge_id)
+    await answer_key(conn, pending.id, status=OK, body=body)
+    if pending.send_receipt:
+        await tell(conn, RECEIPT_TOPIC, pending.id)
+    return Settled(charge_id=charged.charge_id)
+
+
+async def _failed(conn: Connection, payment: Payment, code: str, refusal: ProblemError) -> Settled:
+    await record_failed(conn, payment, code)
+    await store.write_failed(conn, payment.subject_id)
+    body = encode_problem(refusal)
+    await answer_key(conn, payment.subject_id, status=refusal.status, body=body)
+    return Settled(refusal=refusal)
+
+
+async def _not_begun(conn: Connection, payment: Payment, outcome: NotExecuted) -> Settled:
+    """The processor did not begin, so nothing was made and the client's key is free again."""
+    refused = outcome.reason == "refused"
+    refusal = ProcessorRefused(outcome.message) if refused else ProcessorBusy()
+    await record_failed(conn, payment, f"{outcome.reason}: {outcome.code}")
+    await store.write_failed(conn, payment.subject_id)
+    await forget_key(conn, payment.subject_id)
+    return Settled(refusal=refusal)
+
+
+async def _settled_before(db: Database, payment: Payment, event_row: UUID | None) -> Settled | None:
+    async with transaction(db) as conn:
+        if event_row is not None:
+            await mark_done(conn, event_row)
+        return await _ending_of(conn, payment)
+
+
+async def _ending_of(conn: Connection, payment: Payment) -> Settled | None:
+    """How an order ended that somebody else settled."""
+    purchase = await store.find_any_purchase(conn, payment.subject_id)
+    if purchase is None or purchase.state == "pending":
+        return None
+    if purchase.state == "failed":
+        return Settled(refusal=CardDeclined(payment.failure_code or "declined"))
+    return Settled(charge_id=purchase.charge_id)
+
+
+async def watch(db: Database, purchase_id: UUID, age: timedelta) -> None:
+    """An order whose outcome is still unknown: past an hour it goes on the list of exceptions."""
+    if age < payment_rules.EXCEPTION_AFTER:
+        return
+    async with transaction(db) as conn:
+        await open_exception(
+            conn,
+            "outcome_unknown",
+            str(purchase_id),
+            "the processor's answer was lost and nothing proves yet whether the card was charged",
+        )

@@ -1,0 +1,1 @@
+"""What can be done with payments: find out what became of one, take events, keep rates."""

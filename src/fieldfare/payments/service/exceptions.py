@@ -1,0 +1,29 @@
+"""What a person has to look at before the books can close."""
+
+from uuid import UUID
+
+from fieldfare.db.ids import new_id
+from fieldfare.db.pool import Connection
+from fieldfare.payments import store
+from fieldfare.payments.errors import ExceptionNotFound
+from fieldfare.payments.model import ExceptionKind, OpenException
+
+LISTED = 500
+
+
+async def open_exception(conn: Connection, kind: ExceptionKind, subject: str, detail: str) -> None:
+    """Put something on the list; once while it is open."""
+    await store.open_exception(conn, new_id(), kind=kind, subject=subject, detail=detail)
+
+
+async def list_exceptions(conn: Connection) -> list[OpenException]:
+    """What is open, oldest first, up to five hundred."""
+    return await store.list_open_exceptions(conn, LISTED)
+
+
+async def resolve_exception(conn: Connection, identifier: UUID, resolution: str) -> None:
+    """Close one with the reason that a person gives; raises `ExceptionNotFound`."""
+    if not await store.resolve_exception(conn, identifier, resolution):
+        raise ExceptionNotFound(
+            f"There is no open exception {identifier}. `fieldfare exceptions list` shows them."
+        )

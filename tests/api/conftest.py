@@ -1,0 +1,32 @@
+"""Fixtures for tests of the wire that many cases can share."""
+
+import asyncio
+from collections.abc import Iterator
+
+import httpx
+import pytest
+import structlog
+
+from tests.conftest import make_world
+from tests.support.client import Api
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_logs() -> None:
+    """Log as the product does; structlog's own default spends seconds on drawing a traceback."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def calm_api(shared_server: tuple[str, str]) -> Iterator[Api]:
+    """The same accounts for all tests of a module: for tests that do not mind each other."""
+    base_url, database_url = shared_server
+    world = asyncio.run(make_world(database_url))
+    with httpx.Client(base_url=base_url, timeout=30) as http:
+        yield Api(base_url, database_url, world, http)

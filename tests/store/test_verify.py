@@ -1,0 +1,683 @@
+"""`fieldfare verify`: whatever byte of money or mass is damaged, it names the row.
+
+One history is written once: it is damaged in transactions that are rolled back, or in copies.
+"""
+
+import asyncio
+import os
+import random
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from fieldfare.catalog.model import Catalogue
+from fieldfare.catalog.service import (
+    create_custom_portfolio,
+    load_catalogue,
+    set_price,
+    verify_catalogue,
+)
+from fieldfare.db.pool import Connection, Database, connection, open_database, transaction
+from fieldfare.kernel.findings import Finding
+from fieldfare.ledger.service.credits import adjust_credits
+from fieldfare.ledger.service.verify import verify_ledger
+from fieldfare.orders import store
+from fieldfare.orders.model import Order, Party
+from fieldfare.orders.service.verify import verify_orders
+from tests.conftest import run_on_server, url_of
+from tests.support.placing import order_of, placing
+from tests.support.world import World, build_world
+
+KG, TONNE = 1_000_000, 1_000_000_000
+
+KEYS = {
+    "catalog.price": ("project_id", "effective_at"),
+    "catalog.project": ("id",),
+    "catalog.weight": ("portfolio_id", "project_id"),
+    "ledger.entry": ("id",),
+    "ledger.journal": ("id",),
+    "ledger.wallet": ("account_id",),
+    "orders.line": ("id",),
+    "orders.purchase": ("id",),
+}
+COVERED = (
+    "catalog.price.unit_price_micro",
+    "catalog.project.partner_share_ppm",
+    "catalog.weight.weight_ppm",
+    "ledger.entry.amount_cents",
+    "ledger.entry.balance_after_cents",
+    "ledger.entry.number",
+    "ledger.journal.amount_micro",
+    "ledger.wallet.balance_cents",
+    "ledger.wallet.certified_mg",
+    "ledger.wallet.entry_count",
+    "ledger.wallet.owed_cents",
+    "ledger.wallet.trees",
+    "orders.line.amount_micro",
+    "orders.line.billed_micro",
+    "orders.line.margin_micro",
+    "orders.line.mass_mg",
+    "orders.line.partner_micro",
+    "orders.line.partner_share_ppm",
+    "orders.line.trees",
+    "orders.line.unit_price_micro",
+    "orders.line.weight_ppm",
+    "orders.purchase.amount_cents",
+    "orders.purchase.charge_minor",
+    "orders.purchase.mass_mg",
+    "orders.purchase.price_revision",
+    "orders.purchase.rate",
+    "orders.purchase.tax_minor",
+    "orders.purchase.tax_rate_ppm",
+    "orders.purchase.trees",
+    "orders.purchase.unit_price_cents",
+)
+NOT_APPLICABLE = {
+    "accounts.account.refill_below_cents": "a setting of the account, not a record of money",
+    "accounts.account.refill_cents": "a setting of the account, not a record of money",
+    "impact.ranking.certified_mg": "made anew from the wallets every minute",
+}
+NO_ROWS_YET = "payments."
+"""Tables of cards: nothing writes them yet, so there is nothing to hold them against."""
+AMOUNTS = "(_cents|_minor|_micro|_mg|_ppm)$|^(trees|rate|entry_count|number|price_revision)$"
+BYTES = {"integer": 4, "bigint": 8, "numeric": 8}
+# A pending order's mass and rate move its price by less than a cent, and its lines are not written:
+# until it is paid, only its arithmetic can be held, so these bytes are turned in paid orders.
+PAID_ONLY = ("orders.purchase.mass_mg", "orders.purchase.rate")
+
+
+# ------------------------------------------------------------------------------------- history
+
+
+@pytest.fixture(scope="module")
+def books(server_url: str, template: str) -> Iterator[str]:
+    """The name of a database with a varied history that nobody is connected to."""
+    name = f"books_{uuid4().hex[:12]}"
+    run_on_server(server_url, f"create database {name} template {template}")
+    try:
+        asyncio.run(write_history(url_of(server_url, name)))
+        yield name
+    finally:
+        run_on_server(server_url, f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def copy_url(server_url: str, books: str) -> Iterator[str]:
+    """A copy of those books, to be damaged for good."""
+    name = f"copy_{uuid4().hex[:12]}"
+    run_on_server(server_url, f"create database {name} template {books}")
+    yield url_of(server_url, name)
+    run_on_server(server_url, f"drop database {name} with (force)")
+
+
+@pytest.fixture
+async def conn(server_url: str, books: str) -> AsyncIterator[Connection]:
+    """A connection to the books themselves: what is damaged must be rolled back."""
+    db = await open_database(url_of(server_url, books), pool_size=2, application="tests")
+    try:
+        async with connection(db) as conn:
+            yield conn
+    finally:
+        await db.close()
+
+
+async def write_history(url: str) -> None:
+    """Accounts with credits, orders of all sizes around a change of price, adjustments, a card."""
+    db = await open_database(url, pool_size=2, application="tests")
+    try:
+        world = await build_world(db)
+        now = datetime.now(UTC)
+        change_at = now + timedelta(seconds=10)
+        own = await make_portfolio(db, world.team_id, now)
+        async with transaction(db) as conn:
+            await set_price(conn, 1, 9_999_999_999, change_at, made_by="tests", reason="a test")
+        cheap = await load_catalogue(db, now)
+        dear = await load_catalogue(db, change_at)
+        async with transaction(db) as conn:
+            for orders in batches(world, own, cheap, dear, change_at):
+                verdicts = await store.place_on_credit(conn, [placing(order) for order in orders])
+                assert all(v.balance_after_cents is not None for v in verdicts)
+            await adjust_credits(conn, world.team_id, change_cents=-1234, reason="A mistake")
+            await adjust_credits(conn, world.second_id, change_cents=5, reason="Goodwill")
+            await insert_pending(conn, order_of(dear, world.team_id, 2 * TONNE, at=change_at))
+            after = order_of(dear, world.team_id, 7 * KG, at=change_at + timedelta(minutes=3))
+            await store.place_on_credit(conn, [placing(after)])
+    finally:
+        await db.close()
+
+
+async def make_portfolio(db: Database, account_id: int, now: datetime) -> int:
+    """A custom portfolio with a project that takes donations."""
+    async with transaction(db) as conn:
+        return await create_custom_portfolio(
+            conn,
+            account_id,
+            name="Our own",
+            description="Tonnes and a donation.",
+            weights_ppm={1: 333_333, 18: 333_334, 31: 333_333},
+            now=now,
+            made_by="tests",
+        )
+
+
+def batches(
+    world: World, own: int, cheap: Catalogue, dear: Catalogue, change_at: datetime
+) -> list[list[Order]]:
+    """Orders over and under a dollar, for three accounts, before and after a price changes."""
+    party = Party(on_behalf_of_name="Ada", note="Thanks", metadata={"project": "p1", "a": "b"})
+    team, second, person = world.team_id, world.second_id, world.personal_id
+    later = change_at + timedelta(minutes=2)
+    return [
+        [order_of(cheap, team, 450_000_000, party=party, receipt=True)],
+        [order_of(cheap, team, 1_000_003), order_of(cheap, second, 3)],
+        [order_of(cheap, team, 250 * KG, portfolio_id=own)],
+        # Priced a moment before the change, numbered a moment after it.
+        [order_of(cheap, team, 90 * KG, portfolio_id=own, at=change_at + timedelta(seconds=1))],
+        [order_of(dear, team, 333_333_333, portfolio_id=own, at=later)],
+        [order_of(dear, second, 1_234_567_891, at=later), order_of(dear, team, 5 * KG, at=later)],
+        [order_of(dear, person, 100 * KG, portfolio_id=21, at=later)],
+    ]
+
+
+async def insert_pending(conn: Connection, order: Order) -> None:
+    """An order by card in euros whose outcome is not known."""
+    quote = order.quote
+    # 0.9137 euros for a dollar: the price in euro cents, rounded up.
+    charge_minor = -(-quote.amount_cents * 9137 // 10_000)
+    await conn.execute(
+        """
+        insert into orders.purchase (
+            id, account_id, kind, state, payment_method, source, portfolio_id, mass_mg, trees,
+            unit_price_cents, price_revision, amount_cents, charge_minor, currency, rate, rate_on,
+            send_receipt, certificate_slug, created_at
+        )
+        values (
+            $1, $2, 'offset', 'pending', 'stripe', 'tests', $3, $4, 0, $5, $6, $7, $8, 'EUR',
+            0.9137, '2026-11-20', false, $9, $10
+        )
+        """,
+        order.id,
+        order.account_id,
+        quote.portfolio.id if quote.portfolio else None,
+        quote.mass_mg,
+        quote.unit_price_cents,
+        quote.price_revision,
+        quote.amount_cents,
+        charge_minor,
+        order.certificate_slug,
+        datetime.now(UTC) + timedelta(seconds=20),
+    )
+
+
+async def findings(conn: Connection, page_rows: int = 1000) -> list[Finding]:
+    """What all checks say."""
+    return [
+        *[finding async for finding in verify_catalogue(conn)],
+        *[finding async for finding in verify_ledger(conn, page_rows)],
+        *[finding async for finding in verify_orders(conn, page_rows)],
+    ]
+
+
+@asynccontextmanager
+async def damaged(conn: Connection) -> AsyncIterator[None]:
+    """A transaction without triggers, undone at the end; one may stand in another."""
+    undone = conn.transaction()
+    await undone.start()
+    try:
+        await conn.execute("set local session_replication_role = replica")
+        yield
+    finally:
+        await undone.rollback()
+
+
+async def drop_checks(conn: Connection, table: str) -> None:
+    """Nothing but `verify` is to notice."""
+    rows = await conn.fetch(
+        "select conname from pg_constraint where conrelid = $1::text::regclass and contype = 'c'",
+        table,
+    )
+    for row in rows:
+        await conn.execute(f'alter table {table} drop constraint "{row["conname"]}"')
+
+
+# --------------------------------------------------------------------------------- a clean sheet
+
+
+@pytest.mark.parametrize("page_rows", [1, 2, 3, 1000])
+async def test_books_that_agree_have_no_findings(conn: Connection, page_rows: int) -> None:
+    async with conn.transaction(isolation="repeatable_read", readonly=True):
+        assert await findings(conn, page_rows) == []
+
+
+async def test_an_empty_database_has_no_findings(db: Database) -> None:
+    async with connection(db) as conn:
+        assert await findings(conn, 1) == []
+
+
+async def test_the_history_is_varied(conn: Connection) -> None:
+    counts = await conn.fetchrow(
+        """
+        select count(distinct l.account_id) as buyers,
+            count(distinct p.id) filter (where p.amount_cents < 100) as small,
+            count(*) filter (where p.state = 'pending') as pending,
+            count(*) filter (where l.kind = 'donation') as donations,
+            count(distinct l.unit_price_micro) filter (where l.project_id = 1) as prices,
+            (select min(amount_cents) from ledger.entry where kind = 'adjustment') as taken_back
+        from orders.purchase p
+        left join orders.line l on l.purchase_id = p.id
+        """
+    )
+    assert counts is not None
+    assert dict(counts) == {
+        "buyers": 3,
+        "small": 4,
+        "pending": 1,
+        "donations": 3,
+        "prices": 2,
+        "taken_back": -1234,
+    }
+
+
+# --------------------------------------------------------------------------------- turned bytes
+
+
+async def test_no_amount_is_left_out(conn: Connection) -> None:
+    rows = await conn.fetch(
+        """
+        select table_schema || '.' || table_name || '.' || column_name as name
+        from information_schema.columns
+        join pg_class on oid = format('%I.%I', table_schema, table_name)::regclass
+        where relkind in ('r', 'p') and not relispartition and column_name ~ $1
+            and table_schema not in ('pg_catalog', 'information_schema')
+        """,
+        AMOUNTS,
+    )
+    amounts = {row["name"] for row in rows if not row["name"].startswith(NO_ROWS_YET)}
+    assert amounts == {*COVERED, *NOT_APPLICABLE}
+
+
+async def test_tables_that_are_left_out_are_empty(conn: Connection) -> None:
+    tables = await conn.fetch("select tablename from pg_tables where schemaname = 'payments'")
+    for row in tables:
+        assert await conn.fetchval(f'select count(*) from payments."{row["tablename"]}"') == 0
+
+
+@pytest.mark.parametrize("column", COVERED)
+async def test_any_byte_turned_names_its_row(conn: Connection, column: str) -> None:
+    rng = random.Random(column)
+    table, _, name = column.rpartition(".")
+    missed = []
+    async with damaged(conn):
+        await drop_checks(conn, table)
+        rows = await rows_with(conn, table, name)
+        for place in range(BYTES[rows[0]["type"]]):
+            row = rng.choice(rows)
+            value = turned(row[name], place, BYTES[row["type"]], rng)
+            async with damaged(conn):
+                await write(conn, table, name, row, value)
+                found = await findings(conn)
+            named = {(finding.table, finding.key) for finding in found}
+            if (table, key_of(table, row)) not in named:
+                missed.append(f"byte {place} of {key_of(table, row)}: {row[name]} became {value}")
+        assert await findings(conn) == []
+    assert missed == []
+
+
+async def rows_with(conn: Connection, table: str, column: str) -> list[Any]:
+    """The rows whose column can be turned: its keys and it."""
+    which = "state <> 'pending'" if f"{table}.{column}" in PAID_ONLY else f"{column} is not null"
+    keys = ", ".join(KEYS[table])
+    rows = await conn.fetch(
+        f"select {keys}, {column}, pg_typeof({column})::text as type"
+        f" from {table} where {which} order by {keys}"
+    )
+    assert rows
+    return rows
+
+
+def turned(value: int | Decimal, place: int, width: int, rng: random.Random) -> int | Decimal:
+    """The value with one of its bytes changed, the lowest being place 0; a rate to ten decimals."""
+    if isinstance(value, Decimal):
+        return Decimal(int(value.scaleb(10)) ^ (rng.randrange(1, 128) << 8 * place)).scaleb(-10)
+    raw = bytearray(value.to_bytes(width, "little", signed=True))
+    raw[place] ^= rng.randrange(1, 256)
+    return int.from_bytes(raw, "little", signed=True)
+
+
+async def write(conn: Connection, table: str, column: str, row: Any, value: object) -> None:
+    """Change one row, past every trigger and check."""
+    keys = " and ".join(f"{key} = ${i}" for i, key in enumerate(KEYS[table], start=2))
+    done = await conn.execute(
+        f"update {table} set {column} = $1 where {keys}",
+        value,
+        *(row[key] for key in KEYS[table]),
+    )
+    assert done == "UPDATE 1"
+
+
+def key_of(table: str, row: Any) -> str:
+    """A row as a finding names it."""
+    parts = ((key, row[key]) for key in KEYS[table])
+    return " ".join(
+        f"{key}={value.isoformat() if isinstance(value, datetime) else value}"
+        for key, value in parts
+    )
+
+
+# ------------------------------------------------------------------------ rows gone, moved, doubled
+
+VICTIM = """
+    create temporary table victim on commit drop as
+    select p.id as purchase, p.account_id as account, e.id as entry, e.number, l.id as line,
+        a.id as adjustment, j.id as leg
+    from (select * from orders.purchase where state = 'paid' order by id limit 1 offset 2) as p
+    join ledger.entry e on e.group_id = p.id
+    join lateral (
+        select id from orders.line where purchase_id = p.id order by project_id limit 1
+    ) as l on true
+    join lateral (
+        select id from ledger.entry where account_id = p.account_id and kind = 'adjustment'
+        order by number limit 1
+    ) as a on true
+    join ledger.journal j on j.movement_id = a.id and j.book = 'credits'
+"""
+COPY_ENTRY = """
+    insert into ledger.entry
+    select overlay(e.id::text placing 'ffffffffffff' from 25)::uuid, e.account_id, {number},
+        e.kind, e.amount_cents, {balance}, e.group_id, e.description, e.created_at
+    from ledger.entry e join victim v on v.entry = e.id
+"""
+STRUCTURE = [
+    pytest.param(
+        "delete from orders.line l using victim v where l.id = v.line",
+        "orders.purchase id={purchase}",
+        id="a line gone",
+    ),
+    pytest.param(
+        "delete from orders.line l using victim v where l.purchase_id = v.purchase",
+        "orders.purchase id={purchase}",
+        id="all lines gone",
+    ),
+    pytest.param(
+        "delete from orders.purchase p using victim v where p.id = v.purchase",
+        "orders.purchase id={purchase}",
+        id="a purchase gone",
+    ),
+    pytest.param(
+        "delete from orders.purchase p using victim v where p.id = v.purchase",
+        "orders.line id={line}",
+        id="a purchase gone, its lines left",
+    ),
+    pytest.param(
+        "delete from orders.purchase p using victim v where p.id = v.purchase;"
+        "delete from orders.line l using victim v where l.purchase_id = v.purchase",
+        "orders.purchase id={purchase}",
+        id="a purchase gone with its lines",
+    ),
+    pytest.param(
+        "delete from ledger.entry e using victim v where e.id = v.entry",
+        "ledger.entry account_id={account} number={number}",
+        id="an entry gone",
+    ),
+    pytest.param(
+        "delete from ledger.entry e using victim v where e.id = v.entry",
+        "orders.purchase id={purchase}",
+        id="an entry gone, its purchase left",
+    ),
+    pytest.param(
+        "delete from ledger.entry e using victim v where e.account_id = v.account"
+        " and e.number = (select entry_count from ledger.wallet where account_id = v.account)",
+        "ledger.wallet account_id={account}",
+        id="the last entry gone",
+    ),
+    pytest.param(
+        "delete from ledger.entry e using victim v where e.id = v.adjustment",
+        "ledger.journal id={leg}",
+        id="an adjustment gone",
+    ),
+    pytest.param(
+        COPY_ENTRY.format(number="e.number", balance="e.balance_after_cents"),
+        "ledger.entry id={copy}",
+        id="an entry twice",
+    ),
+    pytest.param(
+        # As a second debit would be, with all that belongs to it.
+        COPY_ENTRY.format(number="w.entry_count + 1", balance="w.balance_cents + e.amount_cents")
+        + "join ledger.wallet w on w.account_id = e.account_id;"
+        "update ledger.wallet w set entry_count = w.entry_count + 1,"
+        " balance_cents = w.balance_cents + e.amount_cents"
+        " from victim v join ledger.entry e on e.id = v.entry where w.account_id = v.account",
+        "orders.purchase id={purchase}",
+        id="paid twice",
+    ),
+    pytest.param(
+        "update orders.purchase p set account_id = 1002 from victim v where p.id = v.purchase",
+        "orders.purchase id={purchase}",
+        id="a purchase of another account",
+    ),
+    pytest.param(
+        "update orders.purchase p set account_id = 1002 from victim v where p.id = v.purchase;"
+        "update orders.line l set account_id = 1002 from victim v where l.purchase_id = v.purchase",
+        "orders.purchase id={purchase}",
+        id="a purchase of another account with its lines",
+    ),
+    pytest.param(
+        "update orders.line l set account_id = 1002 from victim v where l.id = v.line",
+        "orders.line id={line}",
+        id="a line of another account",
+    ),
+    pytest.param(
+        "update orders.line l set purchase_id = p.id from victim v join orders.purchase p"
+        " on p.account_id = v.account and p.id <> v.purchase where l.id = v.line",
+        "orders.line id={line}",
+        id="a line of another purchase",
+    ),
+    pytest.param(
+        "update orders.line l set project_id = 4711 from victim v where l.id = v.line",
+        "orders.line id={line}",
+        id="a line of another project",
+    ),
+    pytest.param(
+        "update orders.line l set standing = 'uncertified', kind = 'donation'"
+        " from victim v where l.id = v.line",
+        "orders.line id={line}",
+        id="a line of another kind",
+    ),
+    pytest.param(
+        "update orders.purchase p set state = 'failed' from victim v where p.id = v.purchase",
+        "orders.purchase id={purchase}",
+        id="a paid purchase said to have failed",
+    ),
+    pytest.param(
+        "update orders.purchase p set currency = 'XXX', payment_method = 'stripe'"
+        " from victim v where p.id = v.purchase",
+        "orders.purchase id={purchase}",
+        id="a currency that is none",
+    ),
+    pytest.param(
+        "update orders.purchase p set portfolio_id = 4711 from victim v where p.id = v.purchase",
+        "orders.purchase id={purchase}",
+        id="a portfolio that is none",
+    ),
+    pytest.param(
+        "update orders.purchase p set created_at = p.created_at - interval '1 year'"
+        " from victim v where p.id = v.purchase",
+        "orders.purchase id={purchase}",
+        id="bought before there was a price",
+    ),
+    pytest.param(
+        "delete from ledger.wallet w using victim v where w.account_id = v.account",
+        "ledger.wallet account_id={account}",
+        id="a wallet gone",
+    ),
+    pytest.param(
+        "delete from ledger.wallet w using victim v where w.account_id = v.account;"
+        "delete from ledger.entry e using victim v where e.account_id = v.account",
+        "ledger.wallet account_id={account}",
+        id="a wallet gone with its entries",
+    ),
+    pytest.param(
+        "delete from ledger.journal j using victim v where j.id = v.leg",
+        "ledger.entry id={adjustment}",
+        id="a leg gone",
+    ),
+    pytest.param(
+        "delete from ledger.journal j using victim v where j.movement_id = v.adjustment",
+        "ledger.entry id={adjustment}",
+        id="both legs gone",
+    ),
+    pytest.param(
+        "update ledger.journal j set account_id = 4711 from victim v where j.id = v.leg",
+        "ledger.journal id={leg}",
+        id="a leg of another account",
+    ),
+    pytest.param(
+        "update ledger.journal j set kind = 'top_up' from victim v where j.id = v.leg",
+        "ledger.journal id={leg}",
+        id="a leg of another kind",
+    ),
+    pytest.param(
+        "update ledger.journal j set book = 'receivables' from victim v where j.id = v.leg",
+        "ledger.wallet account_id={account}",
+        id="a debt that the wallet does not know",
+    ),
+    pytest.param(
+        "update ledger.journal j set amount_micro = 7 * j.amount_micro"
+        " from victim v where j.movement_id = v.adjustment",
+        "ledger.journal id={leg}",
+        id="balanced legs of another amount",
+    ),
+]
+
+
+@pytest.mark.parametrize(("damage", "named"), STRUCTURE)
+@pytest.mark.parametrize("page_rows", [2, 1000])
+async def test_a_row_gone_moved_or_doubled_is_named(
+    conn: Connection, damage: str, named: str, page_rows: int
+) -> None:
+    async with damaged(conn):
+        await conn.execute(VICTIM)
+        victim = await conn.fetchrow("select * from victim")
+        assert victim is not None
+        before = {row["id"] for row in await conn.fetch("select id from ledger.entry")}
+        await conn.execute(damage)
+        copies = await conn.fetch("select id from ledger.entry where id <> all($1)", before)
+        names = dict(victim) | {"copy": copies[0]["id"] if copies else None}
+        found = [str(finding) for finding in await findings(conn, page_rows)]
+    assert [text for text in found if text.startswith(named.format(**names) + ":")], found
+
+
+async def test_a_change_of_the_catalogue_that_cannot_be_read_is_named(conn: Connection) -> None:
+    async with damaged(conn):
+        await conn.execute(
+            """update catalog.revision set change = '{"prices": 5}' where revision = 1"""
+        )
+        tables = {finding.table for finding in await findings(conn)}
+    assert {"catalog.revision", "orders.purchase"} <= tables
+
+
+# ------------------------------------------------------------------------- the price of an instant
+
+
+async def verify_order_at(db: Database, world: World, *, minutes_late: float) -> list[Finding]:
+    """What is found if an order goes by the price that held until so long before it."""
+    now = datetime.now(UTC)
+    change_at = now + timedelta(seconds=30)
+    async with transaction(db) as conn:
+        await set_price(conn, 1, 9_999_999_999, change_at, made_by="tests", reason="a test")
+    outdated = await load_catalogue(db, now)
+    order = order_of(outdated, world.team_id, TONNE, at=change_at + timedelta(minutes=minutes_late))
+    async with connection(db) as conn:
+        (verdict,) = await store.place_on_credit(conn, [placing(order)])
+        assert verdict.balance_after_cents is not None
+        return await findings(conn)
+
+
+async def test_a_price_may_be_a_moment_old(db: Database, world: World) -> None:
+    assert await verify_order_at(db, world, minutes_late=0.9) == []
+
+
+async def test_a_price_of_yesterday_is_named(db: Database, world: World) -> None:
+    found = await verify_order_at(db, world, minutes_late=1.1)
+    messages = [f"{finding.table} {finding.message}" for finding in found]
+    assert [text for text in messages if text.startswith("orders.purchase unit_price_cents is")]
+    assert [text for text in messages if text.startswith("orders.line unit_price_micro is")]
+
+
+# ------------------------------------------------------------------------------ beside a busy house
+
+
+async def test_one_snapshot_agrees_while_orders_are_placed(db: Database, world: World) -> None:
+    catalogue = await load_catalogue(db, datetime.now(UTC))
+    stop = asyncio.Event()
+
+    async def keep_ordering() -> int:
+        placed = 0
+        while not stop.is_set():
+            async with connection(db) as conn:
+                orders = [order_of(catalogue, world.team_id, KG), order_of(catalogue, 1002, KG)]
+                await store.place_on_credit(conn, [placing(order) for order in orders])
+            placed += 1
+        return placed
+
+    async def verify_often() -> list[Finding]:
+        found: list[Finding] = []
+        async with connection(db) as conn:
+            for _ in range(8):
+                async with conn.transaction(isolation="repeatable_read", readonly=True):
+                    found += await findings(conn, 7)
+        stop.set()
+        return found
+
+    placed, found = await asyncio.gather(keep_ordering(), verify_often())
+    assert found == []
+    assert placed > 8
+
+
+# ---------------------------------------------------------------------------------- the command
+
+
+def run_verify(database_url: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """The real command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "fieldfare.cli.main", "verify", *words],
+        env=os.environ | {"DATABASE_URL": database_url},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_command_tells_of_books_that_agree_and_of_a_turned_byte(copy_url: str) -> None:
+    clean = run_verify(copy_url)
+    assert (clean.returncode, clean.stderr) == (0, "")
+    lines = clean.stdout.splitlines()
+    assert [line[:3] for line in lines] == ["  …", "  ✓"] * 3 + ["The"]
+    assert lines[-1] == "The books agree."
+    with psycopg.connect(copy_url) as conn:
+        conn.execute("set session_replication_role = replica")
+        row = conn.execute(
+            "update ledger.entry set balance_after_cents = balance_after_cents # 256"
+            " where number = 2 and account_id = (select min(account_id) from orders.line)"
+            " returning id"
+        ).fetchone()
+    assert row is not None
+    damaged_books = run_verify(copy_url)
+    assert damaged_books.returncode == 1
+    assert f"  ✗ ledger.entry id={row[0]}: balance_after_cents is" in damaged_books.stdout
+    assert "Stop paying out" in damaged_books.stdout.splitlines()[-1]
+
+
+def test_the_help_has_an_example() -> None:
+    told = run_verify("postgresql://nobody@127.0.0.1:1/none", "--help")
+    assert told.returncode == 0
+    assert "Example: fieldfare verify" in told.stdout

@@ -1,0 +1,69 @@
+"""Orders paid from credits, made by the product's own rules, for tests that go past the API."""
+
+import hashlib
+import random
+from datetime import UTC, datetime
+from uuid import UUID
+
+from fieldfare.catalog.model import Catalogue
+from fieldfare.catalog.service import get_portfolio
+from fieldfare.db.ids import new_secret_id
+from fieldfare.http.idempotency import RequestKey
+from fieldfare.kernel.ids import floor_id
+from fieldfare.orders.model import AnswerParts, OffsetRequest, Order, Party
+from fieldfare.orders.rules import IN_DOLLARS, quote_offset
+from fieldfare.orders.store import Placing
+
+ANSWER = AnswerParts(b'{"left":', b"}")
+NOBODY = Party()
+_random = random.Random()
+
+
+def id_at(instant: datetime) -> UUID:
+    """A version 7 id as if drawn at an instant."""
+    low = (0x7 << 76) | (0x2 << 62) | _random.getrandbits(62)
+    return UUID(int=floor_id(instant).int | low)
+
+
+def order_of(
+    catalogue: Catalogue,
+    account_id: int,
+    mass_mg: int,
+    *,
+    portfolio_id: int | None = None,
+    at: datetime | None = None,
+    party: Party = NOBODY,
+    receipt: bool = False,
+) -> Order:
+    """An order on credit of a mass, at what the catalogue says; now, unless it is said."""
+    asked = OffsetRequest(
+        mass_mg=mass_mg,
+        portfolio_id=portfolio_id,
+        payment_method="credits",
+        dry_run=False,
+        send_receipt=receipt,
+        max_amount_minor=None,
+        party=party,
+    )
+    portfolio = get_portfolio(catalogue, portfolio_id, account_id)
+    return Order(
+        id=id_at(at or datetime.now(UTC)),
+        certificate_slug=new_secret_id(),
+        account_id=account_id,
+        source="tests",
+        send_receipt=receipt,
+        quote=quote_offset(asked, portfolio, IN_DOLLARS, price_revision=catalogue.revision),
+        party=party,
+    )
+
+
+def request_key(name: str, body: str = "body") -> RequestKey:
+    """A client's key, sent with a body."""
+    return RequestKey(
+        hashlib.sha256(name.encode()).digest(), hashlib.sha256(body.encode()).digest()
+    )
+
+
+def placing(order: Order, key: str | None = None, body: str = "body") -> Placing:
+    """An order on its way, with an answer that says what is left and maybe a client's key."""
+    return Placing(order, ANSWER, None if key is None else request_key(key, body))
