@@ -27,7 +27,7 @@ test: $(DEV_STAMP) ## Every test, and full coverage of the pure core
 check: $(DEV_STAMP) ## Lint, format, types, imports, migrations
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(PYTHON) -m mypy --strict src tests
+	@$(PYTHON) -m mypy --strict src tests benchmarks
 	@$(BIN)/lint-imports
 	@$(BIN)/squawk migrations/versions/*.sql
 

@@ -221,10 +221,10 @@ $$;
 CREATE FUNCTION ledger.add_impact_v1(account bigint, added_mg bigint, added_trees bigint) RETURNS void
     LANGUAGE sql
     AS $$
-    insert into ledger.wallet as w (account_id, certified_mg, trees)
-    values (account, added_mg, added_trees)
-    on conflict (account_id) do update
+    insert into ledger.wallet (account_id) values (account) on conflict (account_id) do nothing;
+    update ledger.wallet w
     set certified_mg = w.certified_mg + added_mg, trees = w.trees + added_trees
+    where w.account_id = account
 $$;
 
 COMMENT ON FUNCTION ledger.add_impact_v1(account bigint, added_mg bigint, added_trees bigint) IS 'Raises an account''s totals by an order paid otherwise.';
@@ -235,10 +235,11 @@ CREATE FUNCTION ledger.adjust_v1(entry_id uuid, leg_ids uuid[], account bigint, 
 declare
     changed ledger.wallet;
 begin
-    insert into ledger.wallet as w (account_id, balance_cents, entry_count)
-    values (account, change_cents, 1)
-    on conflict (account_id) do update
+    -- Opened apart: a row that is proposed with less than zero would be refused before its conflict.
+    insert into ledger.wallet (account_id) values (account) on conflict (account_id) do nothing;
+    update ledger.wallet w
     set balance_cents = w.balance_cents + change_cents, entry_count = w.entry_count + 1
+    where w.account_id = account
     returning * into changed;
     insert into ledger.entry (
         id, account_id, number, kind, amount_cents, balance_after_cents, description, created_at
@@ -295,6 +296,8 @@ declare
     locked bigint[] := '{}';
     balances bigint[] := '{}';
     counts bigint[] := '{}';
+    masses bigint[] := '{}';
+    plants bigint[] := '{}';
     place integer;
     taken integer[] := '{}';
     balances_after bigint[] := '{}';
@@ -302,7 +305,7 @@ declare
 begin
     -- Locked in sorted order, so that two batches that share accounts cannot deadlock.
     for wallet in
-        select w.account_id, w.balance_cents, w.entry_count
+        select w.account_id, w.balance_cents, w.entry_count, w.certified_mg, w.trees
         from ledger.wallet w
         where w.account_id = any (account_ids)
         order by w.account_id
@@ -311,6 +314,8 @@ begin
         locked := locked || wallet.account_id;
         balances := balances || wallet.balance_cents;
         counts := counts || wallet.entry_count;
+        masses := masses || wallet.certified_mg;
+        plants := plants || wallet.trees;
     end loop;
     -- In the order in which they came: what one order leaves is what the next one finds.
     for position in 1 .. coalesce(array_length(account_ids, 1), 0) loop
@@ -318,6 +323,8 @@ begin
         if balances[place] >= amounts_cents[position] then
             balances[place] := balances[place] - amounts_cents[position];
             counts[place] := counts[place] + 1;
+            masses[place] := masses[place] + certified_mgs[position];
+            plants[place] := plants[place] + trees_each[position];
             taken := taken || position;
             balances_after := balances_after || balances[place];
             numbers := numbers || counts[place];
@@ -326,21 +333,13 @@ begin
     if taken = '{}' then
         return;
     end if;
+    -- By key, without a join: a plan for many rows would read the whole table.
     update ledger.wallet w
-    set balance_cents = w.balance_cents - s.amount_cents,
-        certified_mg = w.certified_mg + s.certified_mg,
-        trees = w.trees + s.trees,
-        entry_count = w.entry_count + s.entries
-    from (
-        select account_ids[t] as account_id,
-            sum(amounts_cents[t])::bigint as amount_cents,
-            sum(certified_mgs[t])::bigint as certified_mg,
-            sum(trees_each[t])::bigint as trees,
-            count(*) as entries
-        from unnest(taken) as t
-        group by account_ids[t]
-    ) as s
-    where w.account_id = s.account_id;
+    set balance_cents = balances[array_position(locked, w.account_id)],
+        certified_mg = masses[array_position(locked, w.account_id)],
+        trees = plants[array_position(locked, w.account_id)],
+        entry_count = counts[array_position(locked, w.account_id)]
+    where w.account_id = any (locked);
     insert into ledger.entry (
         id, account_id, number, kind, amount_cents, balance_after_cents, group_id, description,
         created_at

@@ -40,9 +40,11 @@ EXAMPLES = {
     ("GET", "/api/portfolios"): Example("/api/portfolios"),
     ("POST", "/api/offset-orders"): Example("/api/offset-orders", ORDER),
     ("GET", "/api/offset-orders"): Example("/api/offset-orders"),
+    ("GET", "/api/offset-orders/public"): Example("/api/offset-orders/public"),
     ("GET", "/api/orders/{purchase_id:str}"): Example(
         f"/api/orders/{LIVE_ID}", test_path=f"/api/orders/{TEST_ID}"
     ),
+    ("POST", "/webhooks/stripe"): Example("/webhooks/stripe", {}, status=400),
     ("GET", "/api/credits/balance"): Example("/api/credits/balance"),
     ("GET", "/api/credits/ledger"): Example("/api/credits/ledger"),
 }

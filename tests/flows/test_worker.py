@@ -1,13 +1,12 @@
 """The worker, as a process and under faults: it goes on whatever happens, and stops in time."""
 
 import asyncio
-import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -17,12 +16,12 @@ from structlog.testing import capture_logs
 
 import fieldfare
 from fieldfare.cli import scheduler
-from fieldfare.cli.scheduler import work
 from fieldfare.db import embedded
 from fieldfare.db.migrate import migrate
 from fieldfare.db.pool import Database, connection, open_database
-from fieldfare.jobs import Outcome, Schedule
+from fieldfare.jobs import SCHEDULES, JobContext, Outcome, Schedule
 from tests.conftest import run_on_server, url_of
+from tests.support.working import working
 
 SOURCE = Path(fieldfare.__file__).parents[1]
 WORKER = "import typer; from fieldfare.cli.worker import worker; typer.run(worker)"
@@ -93,7 +92,7 @@ def test_it_ranks_at_once_and_stops_when_asked(
     insert_wallet(database_url)
     process = start_worker(database_url)
     until(lambda: has_ranking(database_url))
-    wanted = {"make_partitions", "refresh_ranking", "forget_old_keys"}
+    wanted = {schedule.name for schedule in SCHEDULES}
     until(lambda: schedule_names(database_url) == wanted)
     # Impatiently, as Ctrl-C in a terminal and a supervisor together are.
     deadline = time.monotonic() + STOP_PATIENCE_S
@@ -168,38 +167,24 @@ class Counter:
         self.runs = 0
         self.ran = asyncio.Event()
 
-    async def __call__(self, db: Database) -> Outcome:
+    async def __call__(self, ctx: JobContext) -> Outcome:
         """Run once."""
-        async with connection(db) as conn:
+        async with connection(ctx.db) as conn:
             await conn.fetchval("select count(*) from impact.ranking")
         self.runs += 1
         self.ran.set()
         return {"runs": self.runs}
 
 
-async def fail(_: Database) -> Outcome:
+async def fail(_: JobContext) -> Outcome:
     """A job with a defect."""
     raise RuntimeError("a defect")
 
 
-async def hang(_: Database) -> Outcome:
+async def hang(_: JobContext) -> Outcome:
     """A job that never ends."""
     await asyncio.Event().wait()
     return {}
-
-
-@contextlib.asynccontextmanager
-async def working(db: Database, *schedules: Schedule) -> AsyncIterator[None]:
-    """A worker that runs within the block, and is then asked to stop."""
-    stop = asyncio.Event()
-    task = asyncio.create_task(work(db, schedules, stop))
-    try:
-        yield
-        assert not task.done(), "the worker ended by itself"
-    finally:
-        stop.set()
-        async with asyncio.timeout(STOP_PATIENCE_S):
-            await task
 
 
 async def until_more_runs(counter: Counter, more: int = 2) -> None:
@@ -214,7 +199,7 @@ async def until_more_runs(counter: Counter, more: int = 2) -> None:
     await asyncio.sleep(0.3)
 
 
-def each_second(name: str, run: Callable[[Database], Awaitable[Outcome]]) -> Schedule:
+def each_second(name: str, run: Callable[[JobContext], Awaitable[Outcome]]) -> Schedule:
     """A schedule that a test need not wait long for."""
     return Schedule(name=name, cron=EACH_SECOND, run=run, limit_s=20)
 
@@ -222,7 +207,7 @@ def each_second(name: str, run: Callable[[Database], Awaitable[Outcome]]) -> Sch
 async def test_a_job_that_fails_stops_no_other(db: Database) -> None:
     counter = Counter()
     with capture_logs() as logs:
-        async with working(db, each_second("bad", fail), each_second("good", counter)):
+        async with working(db, schedules=[each_second("bad", fail), each_second("good", counter)]):
             await until_more_runs(counter, 3)
     failures = [line for line in logs if line["event"] == "job_failed"]
     assert len(failures) >= 2
@@ -232,7 +217,9 @@ async def test_a_job_that_fails_stops_no_other(db: Database) -> None:
 async def test_a_job_that_hangs_stops_no_other_and_does_not_keep_the_worker(db: Database) -> None:
     counter = Counter()
     with capture_logs() as logs:
-        async with working(db, each_second("stuck", hang), each_second("good", counter)):
+        async with working(
+            db, schedules=[each_second("stuck", hang), each_second("good", counter)]
+        ):
             await until_more_runs(counter)
             asked_at = time.monotonic()
     assert scheduler.DRAIN_S <= time.monotonic() - asked_at < STOP_PATIENCE_S
@@ -251,7 +238,7 @@ async def test_it_goes_on_when_the_server_was_away(tmp_path: Path) -> None:
         await asyncio.to_thread(migrate, server.url)
         db = await open_database(server.url, pool_size=5, application="tests")
         with capture_logs() as logs:
-            async with working(db, each_second("counted", counter)):
+            async with working(db, schedules=[each_second("counted", counter)]):
                 await until_more_runs(counter)
                 await asyncio.to_thread(embedded.stop, server)
                 await asyncio.sleep(4)
@@ -263,13 +250,14 @@ async def test_it_goes_on_when_the_server_was_away(tmp_path: Path) -> None:
     finally:
         await asyncio.to_thread(embedded.stop, server)
     told = [line for line in logs if line["event"] == "worker_database_away"]
-    assert [line["next_try_s"] for line in told[:2]] == [0.5, 1.0]
     assert all(line["log_level"] == "warning" and line["reason"] for line in told)
+    for part in ("schedules", "relay", "queue"):
+        assert [line["next_try_s"] for line in told if line["part"] == part][:2] == [0.5, 1.0]
 
 
 async def test_connections_that_are_cut_are_replaced(db: Database) -> None:
     counter = Counter()
-    async with working(db, each_second("counted", counter)):
+    async with working(db, schedules=[each_second("counted", counter)]):
         await until_more_runs(counter, 1)
         async with connection(db) as conn:
             await conn.execute(

@@ -1,9 +1,11 @@
 """The jobs and their tables: what each does to the database, and what PgQueuer finds there."""
 
+import ast
 import asyncio
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,11 @@ from fieldfare import jobs
 from fieldfare.db.pool import Database, connection, transaction
 from fieldfare.db.queue import queue_queries
 from fieldfare.impact.jobs import refresh_ranking_once
-from fieldfare.jobs import Outcome, Schedule, run_job
+from fieldfare.jobs import JobContext, Outcome, Retry, Schedule, reason_of, rest_s, run_job
+from tests.support.working import context
 
 SOURCE = Path(fieldfare.__file__).parents[1]
+TESTS = Path(__file__).parents[1]
 
 
 async def test_pgqueuer_finds_the_schema_that_it_declares(db: Database) -> None:
@@ -78,9 +82,9 @@ async def test_partitions_are_made_as_far_ahead_as_a_migration_makes_them(db: Da
         )
         await conn.execute(f"drop table {last}")
         assert await conn.fetchval(count) == before - 1
-        await jobs.make_partitions(db)
+        await jobs.make_partitions(context(db))
         assert await conn.fetchval(count) == before
-        await jobs.make_partitions(db)
+        await jobs.make_partitions(context(db))
         assert await conn.fetchval(count) == before
 
 
@@ -112,16 +116,16 @@ async def test_only_old_answered_keys_are_forgotten(db: Database) -> None:
     for hours_old in (0, 24, 47, 49, 900):
         await insert_key(db, hours_old, answered=True)
     await insert_key(db, 900, answered=False)
-    assert await jobs.forget_old_keys(db) == {"keys_forgotten": 2}
+    assert await jobs.forget_old_keys(context(db)) == {"keys_forgotten": 2}
     assert await ages_of_keys(db) == [(0, True), (24, True), (47, True), (900, False)]
-    assert await jobs.forget_old_keys(db) == {"keys_forgotten": 0}
+    assert await jobs.forget_old_keys(context(db)) == {"keys_forgotten": 0}
 
 
 async def test_more_old_keys_than_one_batch_are_forgotten_in_one_run(db: Database) -> None:
     many = 2 * jobs.KEYS_AT_ONCE + 1
     await insert_key(db, 50, answered=True, keys=many)
     await insert_key(db, 1, answered=True)
-    assert await jobs.forget_old_keys(db) == {"keys_forgotten": many}
+    assert await jobs.forget_old_keys(context(db)) == {"keys_forgotten": many}
     assert await ages_of_keys(db) == [(1, True)]
 
 
@@ -141,8 +145,8 @@ async def test_the_ranking_is_left_to_whoever_is_at_it(db: Database) -> None:
         # What another worker's refresh holds until it commits.
         await conn.execute("select pg_advisory_xact_lock(hashtextextended('impact.ranking', 0))")
         async with asyncio.timeout(5):
-            assert await jobs.refresh_ranking(db) == {"skipped": "another worker is at it"}
-    assert await jobs.refresh_ranking(db) == {"rows_changed": 1}
+            assert await jobs.refresh_ranking(context(db)) == {"skipped": "another worker is at it"}
+    assert await jobs.refresh_ranking(context(db)) == {"rows_changed": 1}
 
 
 async def test_many_refreshes_at_once_neither_wait_nor_fail(db: Database) -> None:
@@ -153,18 +157,18 @@ async def test_many_refreshes_at_once_neither_wait_nor_fail(db: Database) -> Non
     assert await refresh_ranking_once(db) == 0
 
 
-async def fail(_: Database) -> Outcome:
+async def fail(_: JobContext) -> Outcome:
     """A job with a defect."""
     raise RuntimeError("a defect")
 
 
-async def hang(_: Database) -> Outcome:
+async def hang(_: JobContext) -> Outcome:
     """A job that never ends."""
     await asyncio.Event().wait()
     return {}
 
 
-def one(run: Callable[[Database], Awaitable[Outcome]]) -> Schedule:
+def one(run: Callable[[JobContext], Awaitable[Outcome]]) -> Schedule:
     """A schedule of a test."""
     return Schedule(name="tried", cron="* * * * *", run=run, limit_s=0.2)
 
@@ -172,7 +176,7 @@ def one(run: Callable[[Database], Awaitable[Outcome]]) -> Schedule:
 async def test_what_a_job_did_is_logged(db: Database) -> None:
     await insert_wallet(db, 1, 500)
     with capture_logs() as logs:
-        await run_job(db, one(jobs.refresh_ranking))
+        await run_job(context(db), one(jobs.refresh_ranking))
     (line,) = logs
     assert 0 <= line.pop("duration_ms") < 5_000
     assert line == {
@@ -182,14 +186,14 @@ async def test_what_a_job_did_is_logged(db: Database) -> None:
 
 async def test_a_job_that_fails_is_logged_with_its_trace(db: Database) -> None:
     with capture_logs() as logs:
-        await run_job(db, one(fail))
+        await run_job(context(db), one(fail))
     (line,) = logs
     assert (line["event"], line["log_level"], line["exc_info"]) == ("job_failed", "error", True)
 
 
 async def test_a_job_that_hangs_is_cut_off(db: Database) -> None:
     with capture_logs() as logs:
-        await run_job(db, one(hang))
+        await run_job(context(db), one(hang))
     (line,) = logs
     assert (line["event"], line["reason"]) == ("job_failed", "TimeoutError")
 
@@ -197,7 +201,104 @@ async def test_a_job_that_hangs_is_cut_off(db: Database) -> None:
 async def test_a_database_that_is_away_is_told_in_one_line(db: Database) -> None:
     await db.close()
     with capture_logs() as logs:
-        await run_job(db, one(jobs.refresh_ranking))
+        await run_job(context(db), one(jobs.refresh_ranking))
     (line,) = logs
     assert (line["event"], line["log_level"]) == ("job_failed", "warning")
     assert line["reason"] == "InterfaceError: pool is closed"
+
+
+def test_a_job_rests_twice_as_long_after_each_failure() -> None:
+    retry = Retry(first_s=1, longest_s=3_600)
+    rests = [rest_s(retry, failures, 0) for failures in (1, 2, 3, 4, 12, 13, 1_000_000)]
+    assert rests == [1, 2, 4, 8, 2_048, 3_600, 3_600]
+    assert [rest_s(retry, failures, 1) for failures in (1, 4, 13)] == [0.8, 6.4, 2_880]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "ValueError"),
+        ("two\n lines", "ValueError: two lines"),
+        ("550 <ada.b+c@example.org>: unknown", "ValueError: 550 <[address]>: unknown"),
+        ("to='ada@example.org', bcc=b@c", "ValueError: to='[address]', bcc=[address]"),
+        ("x" * 1_000, "ValueError: " + "x" * 288),
+    ],
+)
+def test_a_reason_is_short_and_names_nobody(text: str, reason: str) -> None:
+    assert reason_of(ValueError(text)) == reason
+
+
+async def insert_noted(db: Database, job_id: int, status: str, days_old: float) -> None:
+    """A line of PgQueuer's log."""
+    async with connection(db) as conn:
+        await conn.execute(
+            "insert into pgqueuer.pgqueuer_log (job_id, status, priority, entrypoint, created)"
+            " values ($1, $2::text::pgqueuer.pgqueuer_status, 0, 'some', now() - $3::interval)",
+            job_id,
+            status,
+            timedelta(days=days_old),
+        )
+
+
+async def test_the_queues_log_is_trimmed_of_jobs_that_are_long_done(db: Database) -> None:
+    async with connection(db) as conn:
+        waits = await conn.fetchval(
+            "insert into pgqueuer.pgqueuer (priority, status, entrypoint)"
+            " values (0, 'failed', 'some') returning id"
+        )
+    done, dropped, young = waits + 1, waits + 2, waits + 3
+    for job_id in (waits, done):
+        await insert_noted(db, job_id, "queued", 9)
+        await insert_noted(db, job_id, "picked", 9)
+    await insert_noted(db, dropped, "deleted", 900)
+    await insert_noted(db, young, "successful", jobs.JOB_LOG_KEPT_DAYS - 0.1)
+    assert await jobs.trim_job_log(context(db)) == {"rows_trimmed": 2}
+    async with connection(db) as conn:
+        left = await conn.fetch("select distinct job_id from pgqueuer.pgqueuer_log")
+    assert {row["job_id"] for row in left} == {waits, dropped, young}
+    assert await jobs.trim_job_log(context(db)) == {"rows_trimmed": 0}
+
+
+def all_jobs() -> set[str]:
+    """The functions that run by a schedule or a topic."""
+    runs = [schedule.run for schedule in jobs.SCHEDULES] + [topic.run for topic in jobs.TOPICS]
+    return {str(getattr(run, "__name__", run)) for run in runs}
+
+
+def runs_in_a_test(tree: ast.Module, job: str) -> int:
+    """How often the test that calls a job most often calls it."""
+    tests = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and node.name.startswith("test_")
+    ]
+    return max((_calls(test, job) for test in tests), default=0)
+
+
+def _calls(test: ast.AST, job: str) -> int:
+    calls = [node.func for node in ast.walk(test) if isinstance(node, ast.Call)]
+    return sum(
+        job == (func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", ""))
+        for func in calls
+    )
+
+
+def test_every_job_is_run_twice_in_a_test() -> None:
+    trees = [
+        ast.parse(path.read_text(encoding="utf-8")) for path in sorted(TESTS.rglob("test_*.py"))
+    ]
+    untried = {job for job in all_jobs() if max(runs_in_a_test(tree, job) for tree in trees) < 2}
+    assert untried == set()
+
+
+@pytest.mark.parametrize(
+    ("body", "runs"),
+    [
+        ("await jobs.settle(ctx)\n    await settle(ctx)", 2),
+        ("await jobs.settle(ctx)\n    settle", 1),
+        ("await jobs.unsettle(ctx)", 0),
+    ],
+)
+def test_a_job_that_is_run_once_is_seen(body: str, runs: int) -> None:
+    assert runs_in_a_test(ast.parse(f"async def test_it():\n    {body}\n"), "settle") == runs

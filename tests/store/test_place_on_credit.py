@@ -83,7 +83,7 @@ class Shop:
         )
         async with asyncio.timeout(10):
             # The server tells nobody when a statement begins to wait: it has to be asked.
-            while len(await self.rows(waiting)) < statements:  # noqa: ASYNC110
+            while len(await self.rows(waiting)) < statements:  # noqa: ASYNC110 - see above
                 await asyncio.sleep(0.01)
 
     async def is_in_books(self, order: Order) -> dict[str, int]:
@@ -363,7 +363,7 @@ async def test_an_order_whose_outcome_is_not_known_keeps_its_key(shop: Shop) -> 
             kept.key.fingerprint,
             kept.order.id,
         )
-    assert kinds(await shop.place(kept)) == ["in_flight"]
+    assert kinds(await shop.place(kept)) == ["pending"]
     other = shop.keyed(shop.order(100), "key", "another body")
     assert kinds(await shop.place(other)) == ["mismatch"]
 

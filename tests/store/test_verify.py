@@ -251,10 +251,10 @@ async def drop_checks(conn: Connection, table: str) -> None:
 # --------------------------------------------------------------------------------- a clean sheet
 
 
-@pytest.mark.parametrize("page_rows", [1, 2, 3, 1000])
-async def test_books_that_agree_have_no_findings(conn: Connection, page_rows: int) -> None:
+async def test_books_that_agree_have_no_findings(conn: Connection) -> None:
     async with conn.transaction(isolation="repeatable_read", readonly=True):
-        assert await findings(conn, page_rows) == []
+        for page_rows in (1, 2, 3, 1000):
+            assert await findings(conn, page_rows) == []
 
 
 async def test_an_empty_database_has_no_findings(db: Database) -> None:
@@ -559,9 +559,8 @@ STRUCTURE = [
 
 
 @pytest.mark.parametrize(("damage", "named"), STRUCTURE)
-@pytest.mark.parametrize("page_rows", [2, 1000])
 async def test_a_row_gone_moved_or_doubled_is_named(
-    conn: Connection, damage: str, named: str, page_rows: int
+    conn: Connection, damage: str, named: str
 ) -> None:
     async with damaged(conn):
         await conn.execute(VICTIM)
@@ -571,8 +570,10 @@ async def test_a_row_gone_moved_or_doubled_is_named(
         await conn.execute(damage)
         copies = await conn.fetch("select id from ledger.entry where id <> all($1)", before)
         names = dict(victim) | {"copy": copies[0]["id"] if copies else None}
-        found = [str(finding) for finding in await findings(conn, page_rows)]
+        found = [str(finding) for finding in await findings(conn)]
+        in_short_pages = [str(finding) for finding in await findings(conn, 2)]
     assert [text for text in found if text.startswith(named.format(**names) + ":")], found
+    assert sorted(in_short_pages) == sorted(found)
 
 
 async def test_a_change_of_the_catalogue_that_cannot_be_read_is_named(conn: Connection) -> None:

@@ -18,3 +18,14 @@ select ledger.deduct_v1(
 select notifications.tell_v1(
     array[gen_random_uuid()], array['topic'], array[gen_random_uuid()]
 );
+
+select ledger.add_impact_v1(10001, 1, 0);
+
+select payments.open_v1(
+    '01900000-0000-7000-8000-00000000000e', 'purchase', '01900000-0000-7000-8000-00000000000f', 10001,
+    100, 'USD', 100, 1, '2026-11-20', 'cus_1', 'request', 'key', '30 seconds'
+);
+
+select http.answer_key_v1('01900000-0000-7000-8000-00000000000f', 200::smallint, 'answer');
+
+select http.forget_key_v1('01900000-0000-7000-8000-00000000000f');

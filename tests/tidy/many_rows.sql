@@ -93,3 +93,24 @@ select gen_random_uuid(), pg_temp.spread_id(n, 'purchase') from generate_series(
 
 insert into impact.ranking (certified_mg, accounts, rank)
 select n, 1, 2001 - n from generate_series(1, 2000) as n;
+
+insert into payments.payment (
+    id, subject, subject_id, account_id, amount_minor, currency, amount_cents, rate, rate_on, customer,
+    request, processor_key, first_sent_at, last_sent_at, state, created_at
+)
+select pg_temp.spread_id(n, 'payment'), 'purchase', pg_temp.spread_id(n, 'purchase'), 10001 + n % 200,
+    100, 'USD', 100, 1, '2026-11-20', 'cus_' || n % 200, 'request', 'key', now(), now(), 'pending', now()
+from generate_series(0, 3999) as n;
+
+insert into payments.inbox (id, event_id, kind, payload, received_at)
+select pg_temp.spread_id(n, 'event'), 'evt_' || n, 'payment_intent.succeeded', 'payload', now()
+from generate_series(0, 3999) as n;
+
+insert into payments.exception (id, kind, subject, detail, opened_at)
+select pg_temp.spread_id(n, 'exception'), 'mismatch', 'subject ' || n, '', now()
+from generate_series(0, 1999) as n;
+
+insert into payments.exchange_rate (currency, recorded_at, rate, rate_on, source)
+select chr(65 + n % 26) || chr(65 + n / 26 % 4) || 'X', now() - n / 104 * interval '1 day', 1,
+    '2026-11-20', 'ecb'
+from generate_series(0, 3999) as n;

@@ -26,8 +26,10 @@ from fieldfare.db.queue import CHANNEL
 from fieldfare.jobs import JobContext, Topic, TryLater, reason_of, rest_s
 from fieldfare.kernel.errors import Unavailable
 
-JOBS_AT_ONCE = 20
-"""Jobs that are picked by one statement."""
+JOBS_AT_ONCE = 4
+"""Jobs that one statement picks, and whose ends one statement notes. PgQueuer waits a tenth of a
+second for fewer ends, so at more than half of a topic's concurrency its places stand empty: with 20
+a backlog drains at 80 jobs a second, with 4 at 1,100."""
 HAND_BACK_S = 3.0
 
 _log = structlog.get_logger(__name__)

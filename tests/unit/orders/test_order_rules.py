@@ -3,6 +3,7 @@
 import random
 import re
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from uuid import UUID
@@ -64,8 +65,9 @@ hostile_texts = st.one_of(
         ]
     ),
 )
-JPY = Exchange(currency=get_currency("JPY"), rate=Decimal("149.37"), rate_on="2026-11-20")
-KWD = Exchange(currency=get_currency("KWD"), rate=Decimal("0.3071"), rate_on="2026-11-20")
+RATE_ON = date(2026, 11, 20)
+JPY = Exchange(currency=get_currency("JPY"), rate=Decimal("149.37"), rate_on=RATE_ON)
+KWD = Exchange(currency=get_currency("KWD"), rate=Decimal("0.3071"), rate_on=RATE_ON)
 
 
 def portfolio_of(parts: Sequence[PortfolioPart], **fields: str) -> Portfolio:
@@ -403,7 +405,7 @@ def test_a_card_takes_its_maximum_and_not_a_cent_more() -> None:
 
 
 def test_the_maximum_is_that_of_the_charge_and_not_of_the_price() -> None:
-    weak = Exchange(currency=get_currency("KRW"), rate=Decimal(1400), rate_on="2026-11-20")
+    weak = Exchange(currency=get_currency("KRW"), rate=Decimal(1400), rate_on=RATE_ON)
     # $71,428.57 are 99,999,998 won; one cent more makes 100,000,012.
     cent = portfolio_of([part(1, PPM, MICRO_PER_CENT)])
     mass_mg = 7_142_857 * MG_PER_TONNE

@@ -11,7 +11,7 @@ from datetime import datetime
 from email import policy
 from email.headerregistry import Address as HeaderAddress
 from email.message import EmailMessage
-from email.parser import BytesParser
+from email.parser import Parser
 
 import msgspec
 
@@ -91,7 +91,7 @@ def _mailbox(address: Address) -> HeaderAddress:
 
 def _read_back(content: bytes, message: EmailMessage, recipient: Address) -> None:
     """Refuse bytes that a reader would take for another mail than the one that was written."""
-    read = BytesParser(policy=policy.default).parsebytes(content, headersonly=True)
+    read = Parser(policy=policy.default).parsestr(content.decode(), headersonly=True)
     mailboxes = [(m.username, m.domain) for m in read["To"].addresses]
     if (
         sorted(read.keys()) != sorted(message.keys())

@@ -69,6 +69,8 @@ async def _deliver(client: aiosmtplib.SMTP, written: Written) -> None:
         await client.connect()
     options = []
     if written.needs_utf8:
+        if client.is_ehlo_or_helo_needed:
+            await client.ehlo()
         if not client.supports_extension("SMTPUTF8"):
             raise MailRefused(
                 "the recipient's address has letters before the @ that this mail server cannot "

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+import sys
 from pathlib import Path
 
 import uvicorn
@@ -24,9 +25,9 @@ class PortTaken(Exception):
 def run_sink(smtp_port: int, http_port: int, home: Path) -> None:
     """Take and show mail until SIGTERM or SIGINT; raises `PortTaken`."""
     with _bound(smtp_port) as smtp, _bound(http_port) as http:
-        # uvicorn raises the signal that stopped it once more when it has stopped.
+        # Before uvicorn listens to signals, and after it has stopped and raises them once more.
         for stopping in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(stopping, lambda *_: None)
+            signal.signal(stopping, lambda *_: sys.exit(0))
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(smtp, http, home / FOLDER))
 
@@ -34,7 +35,6 @@ def run_sink(smtp_port: int, http_port: int, home: Path) -> None:
 async def _serve(smtp: socket.socket, http: socket.socket, folder: Path) -> None:
     box = MailBox(folder)
     listener = Listener(Postmaster(box), smtp)
-    await listener.open()
     config = uvicorn.Config(
         create_app(box, listener),
         http="httptools",
@@ -45,6 +45,7 @@ async def _serve(smtp: socket.socket, http: socket.socket, folder: Path) -> None
         timeout_graceful_shutdown=1,
     )
     try:
+        await listener.open()
         await uvicorn.Server(config).serve(sockets=[http])
     finally:
         listener.close()

@@ -9,10 +9,9 @@ from typing import Annotated, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from litestar import Litestar, MediaType, Request, Response, delete, get, post
-from litestar.config.allowed_hosts import AllowedHostsConfig
 from litestar.datastructures import State
 from litestar.exceptions import NotFoundException, PermissionDeniedException
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from fieldfare.simulators.mail.box import MailBox
 from fieldfare.simulators.mail.listener import Listener
@@ -46,8 +45,6 @@ def create_app(box: MailBox, listener: Listener) -> Litestar:
             set_control,
         ],
         before_request=_refuse_other_sites,
-        # A name that somebody points at this machine must not read its mail (DNS rebinding).
-        allowed_hosts=AllowedHostsConfig(allowed_hosts=["127.0.0.1", "localhost"]),
         openapi_config=None,
         logging_config=None,
         state=State({"box": box, "listener": listener}),
@@ -55,7 +52,10 @@ def create_app(box: MailBox, listener: Listener) -> Litestar:
 
 
 def _refuse_other_sites(request: AnyRequest) -> None:
-    if request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
+    host = request.headers.get("host", "").partition(":")[0]
+    # A name of theirs that leads to this machine would make their page one of this site's.
+    is_ours = host in {"127.0.0.1", "localhost"}
+    if not is_ours or request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
         raise PermissionDeniedException("Another site's page may not use the mail sink.")
 
 
@@ -74,8 +74,8 @@ def _mail(state: State, identifier: str) -> KeptMail:
 @get("/")
 async def list_mails(
     state: State,
-    to: str | None = None,
-    limit: Annotated[int | None, Parameter(ge=1)] = None,
+    to: FromQuery[str | None] = None,
+    limit: Annotated[int | None, QueryParameter(ge=1)] = None,
 ) -> list[KeptMail]:
     """Every mail, newest first; `to` keeps those to one address, `limit` the newest of them."""
     mails = [mail for mail in _box(state).list_newest() if to is None or to in mail.to]
@@ -83,7 +83,7 @@ async def list_mails(
 
 
 @get("/{identifier:str}")
-async def get_mail(state: State, identifier: str) -> KeptMail:
+async def get_mail(state: State, identifier: FromPath[str]) -> KeptMail:
     """One mail."""
     return _mail(state, identifier)
 
@@ -102,7 +102,7 @@ async def show_control(state: State) -> Fault:
 
 
 @post("/_control", status_code=200)
-async def set_control(state: State, data: Fault) -> Fault:
+async def set_control(state: State, data: JSONBody[Fault]) -> Fault:
     """Behave like this from now on."""
     listener: Listener = state["listener"]
     await listener.set_fault(data)
@@ -117,13 +117,13 @@ async def inbox(state: State) -> Response[str]:
 
 
 @get("/inbox/{identifier:str}")
-async def shown_mail(state: State, identifier: str) -> Response[str]:
+async def shown_mail(state: State, identifier: FromPath[str]) -> Response[str]:
     """One mail beside the list, for a person."""
     return _page(_box(state).list_newest(), _mail(state, identifier))
 
 
 @get("/inbox/{identifier:str}/html")
-async def mails_html(state: State, identifier: str) -> Response[str]:
+async def mails_html(state: State, identifier: FromPath[str]) -> Response[str]:
     """A mail's own HTML, for the frame that shows it."""
     mail = _mail(state, identifier)
     return _html(mail.html, policy=_MAILS_HTML)

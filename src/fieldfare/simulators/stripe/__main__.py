@@ -4,8 +4,11 @@ It starts faster than `fieldfare simulate stripe`, which takes the same options.
 """
 
 import argparse
+import logging
 import sys
 from pathlib import Path
+
+import structlog
 
 from fieldfare.simulators.stripe.errors import SimulatorRefused
 from fieldfare.simulators.stripe.process import (
@@ -27,6 +30,14 @@ def main() -> None:
     parser.add_argument("--webhook", action="append", default=[])
     parser.add_argument("--webhook-secret", action="append", default=[])
     given = parser.parse_args()
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        processors=[
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+    )
     try:
         options = Options(
             host=given.host,

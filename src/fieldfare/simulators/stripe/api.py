@@ -9,6 +9,7 @@ import asyncio
 import base64
 import binascii
 import hmac
+import re
 import time
 from typing import Any
 
@@ -34,6 +35,7 @@ from fieldfare.simulators.stripe.store import attempt, log_request, transaction
 from fieldfare.simulators.stripe.world import Call, World, now
 
 FORM = "application/x-www-form-urlencoded"
+_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(\.[a-z]+)?", re.ASCII)
 _SECRETS = frozenset({"number", "cvc"})
 _log = structlog.get_logger("fieldfare.simulators.stripe")
 
@@ -77,10 +79,11 @@ async def answer(world: World, request: Request) -> Reply:
         effect=done.effect,
         fault=done.fault.kind if done.fault else None,
     )
-    return _reply(call, request, done)
+    return _reply(call, done)
 
 
 async def _serve(call: Call, request: Request) -> Done:
+    call.version = _version(request)
     _check_caller(call.world.secret_key, request.headers.get("authorization", ""))
     if "stripe-account" in request.headers:
         raise invalid("The simulator does not act on behalf of connected accounts.")
@@ -119,6 +122,13 @@ def _check_caller(secret_key: str, header: str) -> None:
     if not hmac.compare_digest(value.encode(), secret_key.encode()):
         hidden = f"{value[:8]}{'*' * 8}{value[-4:]}" if len(value) > 16 else "*" * 8
         raise request_error(401, f"Invalid API Key provided: {hidden}")
+
+
+def _version(request: Request) -> str:
+    version = request.headers.get("stripe-version") or API_VERSION
+    if not _VERSION.fullmatch(version):
+        raise invalid(f"Invalid Stripe API version: {version[:80]}")
+    return version
 
 
 def _parameters(request: Request) -> str:
@@ -257,10 +267,10 @@ def _without_secrets(value: Any) -> Any:
     }
 
 
-def _reply(call: Call, request: Request, done: Done) -> Reply:
+def _reply(call: Call, done: Done) -> Reply:
     headers = {
         "Request-Id": call.request_id or "",
-        "Stripe-Version": request.headers.get("stripe-version") or API_VERSION,
+        "Stripe-Version": call.version,
     }
     if call.key is not None and len(call.key) <= 255:
         headers["Idempotency-Key"] = call.key

@@ -128,7 +128,7 @@ def settle(call: Call, identifier: str) -> Thing:
 
 
 def with_refunds(call: Call, charge: Thing) -> Thing:
-    """The charge with the list of its refunds, newest first."""
+    """The charge with the list of its refunds, newest first: as in Stripe, only when expanded."""
     refunds = list_all(call.db, "refund", charge=charge["id"])[::-1]
     listed = {**charge["refunds"], "data": refunds[:10], "has_more": len(refunds) > 10}
     return {**charge, "refunds": listed}
@@ -136,7 +136,7 @@ def with_refunds(call: Call, charge: Thing) -> Thing:
 
 def retrieve_charge(call: Call) -> Thing:
     """GET /v1/charges/{id}."""
-    return with_refunds(call, get(call.db, "charge", call.ids[0]))
+    return get(call.db, "charge", call.ids[0])
 
 
 def update_charge(call: Call) -> Thing:
@@ -146,13 +146,13 @@ def update_charge(call: Call) -> Thing:
     update_fields(charge, params, "description", "metadata", "receipt_email")
     put(call.db, charge, call.now)
     emit(call, "charge.updated", charge)
-    return with_refunds(call, charge)
+    return charge
 
 
 def list_charges(call: Call) -> Thing:
     """GET /v1/charges."""
     params = read(call, ListCharges)
-    found = page(
+    return page(
         call,
         "charge",
         params,
@@ -160,4 +160,3 @@ def list_charges(call: Call) -> Thing:
         payment_intent=params.payment_intent,
         transfer_group=params.transfer_group,
     )
-    return {**found, "data": [with_refunds(call, charge) for charge in found["data"]]}

@@ -17,6 +17,7 @@ from fieldfare.simulators.stripe.params import (
     Params,
     Text,
     Texts,
+    check_method_types,
     read,
     text_or_none,
     update_fields,
@@ -50,6 +51,7 @@ class CreateSession(Params, frozen=True, kw_only=True):
     locale: Text = UNSET
     metadata: Metadata = UNSET
     payment_method_types: Texts = UNSET
+    allowed_payment_method_types: Texts = UNSET
     setup_intent_data: SetupData | UnsetType = UNSET
     ui_mode: Text = UNSET
     expires_at: int | UnsetType = UNSET
@@ -72,8 +74,14 @@ def create_session(call: Call) -> Thing:
     customer = text_or_none(params.customer)
     if customer is not None:
         get_owner(call, customer)
-    elif text_or_none(params.currency) is None:
-        raise invalid("You must provide a customer or a currency.", param="currency")
+    check_method_types(call, params.payment_method_types, params.allowed_payment_method_types)
+    if text_or_none(params.currency) is None and params.allowed_payment_method_types is UNSET:
+        raise invalid(
+            "Missing required param: currency. It is required in setup mode unless "
+            "allowed_payment_method_types is given.",
+            param="currency",
+            code="parameter_missing",
+        )
     intent = new_setup(call, customer)
     if isinstance(params.setup_intent_data, SetupData):
         update_fields(intent, params.setup_intent_data, "description", "metadata")

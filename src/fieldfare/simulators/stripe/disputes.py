@@ -10,7 +10,7 @@ from msgspec import UNSET
 
 from fieldfare.simulators.stripe.amounts import DISPUTE_FEE
 from fieldfare.simulators.stripe.balances import record
-from fieldfare.simulators.stripe.charges import settle, with_refunds
+from fieldfare.simulators.stripe.charges import settle
 from fieldfare.simulators.stripe.errors import refused
 from fieldfare.simulators.stripe.events import emit
 from fieldfare.simulators.stripe.pages import ListParams, page
@@ -89,7 +89,7 @@ def _withdraw(call: Call, dispute: Thing, charge: Thing) -> Thing:
     put(call.db, charge, call.now)
     emit(call, "charge.dispute.created", dispute)
     emit(call, "charge.dispute.funds_withdrawn", dispute)
-    emit(call, "charge.updated", with_refunds(call, charge), {"disputed": False})
+    emit(call, "charge.updated", charge, {"disputed": False})
     return dispute
 
 

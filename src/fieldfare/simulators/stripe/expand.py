@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from fieldfare.simulators.stripe.charges import with_refunds
 from fieldfare.simulators.stripe.errors import ApiError, invalid
 from fieldfare.simulators.stripe.shapes import Thing, kind_of
 from fieldfare.simulators.stripe.store import find
@@ -41,6 +42,8 @@ def _walk(call: Call, thing: Any, path: list[str], whole: str) -> None:
     name, *rest = path
     if not isinstance(thing, dict) or name not in thing:
         raise _cannot(whole)
+    if name == "refunds" and thing.get("object") == "charge":
+        thing.update(with_refunds(call, thing))
     value = thing[name]
     if isinstance(value, str):
         kind = kind_of(value)

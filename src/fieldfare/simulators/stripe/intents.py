@@ -23,6 +23,7 @@ from fieldfare.simulators.stripe.params import (
     Params,
     Text,
     Texts,
+    check_method_types,
     read,
     text_or_none,
     update_fields,
@@ -100,6 +101,7 @@ class CreateIntent(ConfirmIntent, frozen=True, kw_only=True):
     capture_method: Text = UNSET
     confirmation_method: Text = UNSET
     payment_method_types: Texts = UNSET
+    allowed_payment_method_types: Texts = UNSET
     automatic_payment_methods: AutomaticMethods | UnsetType = UNSET
     statement_descriptor: Text = UNSET
     statement_descriptor_suffix: Text = UNSET
@@ -122,6 +124,7 @@ def create_intent(call: Call) -> Thing:
     """POST /v1/payment_intents."""
     params = read(call, CreateIntent)
     _check_create(params)
+    check_method_types(call, params.payment_method_types, params.allowed_payment_method_types)
     customer = text_or_none(params.customer)
     if customer is not None:
         get_owner(call, customer)
@@ -139,16 +142,12 @@ def _check_create(params: CreateIntent) -> None:
         raise invalid("off_session can only be set when confirm is true.", param="off_session")
     if params.capture_method not in (UNSET, charges.AT_ONCE, "automatic_async"):
         raise invalid("The simulator captures automatically only.", param="capture_method")
-    types = params.payment_method_types
-    if isinstance(types, list):
-        if types != ["card"]:
-            raise invalid("The simulator takes cards only.", param="payment_method_types")
-        if params.automatic_payment_methods is not UNSET:
-            raise invalid(
-                "You may only specify one of these parameters: automatic_payment_methods, "
-                "payment_method_types."
-            )
-    elif params.confirm and _may_redirect(params):
+    if _names_types(params) and params.automatic_payment_methods is not UNSET:
+        raise invalid(
+            "You may only specify one of these parameters: allowed_payment_method_types, "
+            "automatic_payment_methods, payment_method_types."
+        )
+    if params.confirm and _may_redirect(params):
         raise invalid(
             "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. "
             "Because some of these payment methods might redirect your customer off of your page, "
@@ -162,7 +161,15 @@ def _check_create(params: CreateIntent) -> None:
 def _may_redirect(params: CreateIntent) -> bool:
     automatic = params.automatic_payment_methods
     never = isinstance(automatic, AutomaticMethods) and automatic.allow_redirects == "never"
-    return not (never or params.return_url or is_off_session(params))
+    return not (
+        never or _names_types(params) or text_or_none(params.return_url) or is_off_session(params)
+    )
+
+
+def _names_types(params: CreateIntent) -> bool:
+    """Whether the methods are chosen by name; cards, the only ones here, never redirect."""
+    named = (params.payment_method_types, params.allowed_payment_method_types)
+    return any(types is not UNSET for types in named)
 
 
 def is_off_session(params: ConfirmIntent) -> bool:
@@ -184,7 +191,7 @@ def _new_intent(call: Call, params: CreateIntent, customer: str | None) -> Thing
     update_fields(intent, params, *_PLAIN)
     for name in ("capture_method", "confirmation_method"):
         intent[name] = text_or_none(getattr(params, name)) or intent[name]
-    if params.payment_method_types is UNSET:
+    if not _names_types(params):
         automatic = params.automatic_payment_methods
         redirects = automatic.allow_redirects if isinstance(automatic, AutomaticMethods) else UNSET
         intent["automatic_payment_methods"] = {

@@ -21,6 +21,8 @@ Flag: TypeAlias = bool | UnsetType
 Texts: TypeAlias = list[str] | UnsetType
 Metadata: TypeAlias = dict[str, str] | str | UnsetType
 
+METHOD_TYPES_GONE = "2026-09-30"
+"""The API version that took `payment_method_types` away."""
 _UNKNOWN = re.compile(r"unknown field `(.*?)`")
 _REQUIRED = re.compile(r"missing required field `(.*?)`")
 _AT = re.compile(r" - at `\$\.?(.*?)`$")
@@ -117,6 +119,20 @@ def update_fields(thing: Thing, params: Params, *names: str) -> None:
             thing[name] = merged_metadata(thing[name], value)
         elif value is not UNSET:
             thing[name] = None if value == "" else value
+
+
+def check_method_types(call: Call, types: Texts, allowed: Texts) -> None:
+    """Raise `ApiError` (400) unless cards are asked for, by the parameter of the call's version."""
+    if types is not UNSET and call.version >= METHOD_TYPES_GONE:
+        raise invalid(
+            "The parameter `payment_method_types` is no longer supported. Use "
+            "`allowed_payment_method_types`, or leave it out to use dynamic payment methods.",
+            param="payment_method_types",
+            code="payment_method_types_no_longer_supported",
+        )
+    for name, value in (("payment_method_types", types), ("allowed_payment_method_types", allowed)):
+        if isinstance(value, list) and "card" not in value:
+            raise invalid("The simulator takes cards only.", param=name)
 
 
 def text_or_none(value: Text) -> str | None:

@@ -8,7 +8,7 @@ from msgspec import UNSET
 from fieldfare.simulators.stripe.amounts import known_currency, written
 from fieldfare.simulators.stripe.balances import record
 from fieldfare.simulators.stripe.cards import Later
-from fieldfare.simulators.stripe.charges import settle, with_refunds
+from fieldfare.simulators.stripe.charges import settle
 from fieldfare.simulators.stripe.errors import invalid, refused
 from fieldfare.simulators.stripe.events import emit
 from fieldfare.simulators.stripe.pages import ListParams, page
@@ -84,7 +84,7 @@ def create_refund(call: Call) -> Thing:
     charge = _give_back(call, charge, amount)
     if later in {"refund_fails", "refund_pends"}:
         set_timer(call.db, f"{FINISH}:{later}", refund["id"], call.now + FINISH_DELAY_S)
-    emit(call, "charge.refunded", with_refunds(call, charge))
+    emit(call, "charge.refunded", charge)
     emit(call, "refund.created", refund)
     return refund
 

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from fieldfare.simulators.stripe.cards import failure
-from fieldfare.simulators.stripe.errors import ApiError, declined, error_body, invalid, refused
+from fieldfare.simulators.stripe.errors import ApiError, declined, error_body, refused
 from fieldfare.simulators.stripe.events import emit
 from fieldfare.simulators.stripe.intents import AutomaticMethods
 from fieldfare.simulators.stripe.pages import ListParams, page
@@ -18,6 +18,7 @@ from fieldfare.simulators.stripe.params import (
     Params,
     Text,
     Texts,
+    check_method_types,
     read,
     text_or_none,
     update_fields,
@@ -63,6 +64,7 @@ class CreateSetup(ConfirmSetup, frozen=True, kw_only=True):
     description: Text = UNSET
     metadata: Metadata = UNSET
     payment_method_types: Texts = UNSET
+    allowed_payment_method_types: Texts = UNSET
     automatic_payment_methods: AutomaticMethods | UnsetType = UNSET
     usage: Text = UNSET
 
@@ -86,8 +88,7 @@ def create_setup(call: Call) -> Thing:
     customer = text_or_none(params.customer)
     if customer is not None:
         get_owner(call, customer)
-    if isinstance(params.payment_method_types, list) and params.payment_method_types != ["card"]:
-        raise invalid("The simulator takes cards only.", param="payment_method_types")
+    check_method_types(call, params.payment_method_types, params.allowed_payment_method_types)
     intent = new_setup(call, customer, usage=text_or_none(params.usage) or "off_session")
     update_fields(intent, params, "description", "metadata")
     if (chosen := text_or_none(params.payment_method)) is not None:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from fieldfare.simulators.stripe.config import Config
+from fieldfare.simulators.stripe.shapes import API_VERSION
 from fieldfare.simulators.stripe.store import load_setting, open_store, save_setting
 
 T = TypeVar("T")
@@ -52,6 +53,8 @@ class Call:
     """What the path names, in its order."""
     params: dict[str, Any] = field(default_factory=dict)
     base_url: str = ""
+    version: str = API_VERSION
+    """The API version that the caller asked for."""
 
     @property
     def db(self) -> sqlite3.Connection:
