@@ -19,6 +19,7 @@ from fieldfare.http.auth import TokenCache
 from fieldfare.http.edge import Edge, handlers_of
 from fieldfare.http.middleware import RequestLog
 from fieldfare.http.refusals import EXCEPTION_HANDLERS
+from fieldfare.impact.service.feed import FeedCache, FeedDesk
 from fieldfare.impact.service.history import LiveHistoryDesk
 from fieldfare.integrations.stripe.gateway import open_gateway
 from fieldfare.orders.service.desk import LiveOrderDesk
@@ -32,7 +33,7 @@ STATIC = Path(__file__).parent / "web" / "static"
 
 
 @dataclass(frozen=True)
-class LiveDesk(LiveOrderDesk, LiveHistoryDesk, LiveEventDesk):
+class LiveDesk(LiveOrderDesk, LiveHistoryDesk, LiveEventDesk, FeedDesk):
     """Every feature's live desk in one."""
 
 
@@ -81,6 +82,7 @@ async def _open_edge(settings: Settings) -> AsyncIterator[Edge]:
                     public_url=settings.public_url,
                     gateway=open_gateway(settings.stripe_key or "", settings.stripe_url),
                     rates=RateCache(feed, db),
+                    public_feed=FeedCache(feed, db),
                     webhook_secret=settings.stripe_webhook_secret,
                 ),
                 test_desk=SandboxDesk(preset=preset_catalogue(), public_url=settings.public_url),

@@ -10,7 +10,7 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 from uuid import UUID
 
@@ -20,9 +20,10 @@ import structlog
 from fieldfare.db import held, partitions
 from fieldfare.db.pool import DATABASE_DOWN, Database, transaction
 from fieldfare.http import idempotency
-from fieldfare.impact.jobs import refresh_ranking_once
+from fieldfare.impact.jobs import rebuild_feed, refresh_ranking_once
 from fieldfare.kernel import limits
 from fieldfare.kernel.errors import Unavailable
+from fieldfare.payments.jobs import refresh_rates_once
 from fieldfare.settings import Settings
 
 KEYS_AT_ONCE = 5_000
@@ -136,12 +137,31 @@ async def trim_job_log(ctx: JobContext) -> Outcome:
     return {"rows_trimmed": trimmed}
 
 
+async def build_public_feed(ctx: JobContext) -> Outcome:
+    """Build the public feed of the hour."""
+    return {"rows": await rebuild_feed(ctx.db, datetime.now(UTC))}
+
+
+async def refresh_rates(ctx: JobContext) -> Outcome:
+    """Take over the day's exchange rates."""
+    recorded = await refresh_rates_once(ctx.db, ctx.settings.rates_url, now=datetime.now(UTC))
+    refused = ",".join(rate.currency for rate in recorded.refused)
+    return {"rates_written": len(recorded.written), **({"refused": refused} if refused else {})}
+
+
 SCHEDULES = (
     Schedule(
         name="make_partitions", cron="7 2 * * *", run=make_partitions, limit_s=60, at_start=True
     ),
     Schedule(
         name="refresh_ranking", cron="* * * * *", run=refresh_ranking, limit_s=30, at_start=True
+    ),
+    Schedule(
+        name="build_public_feed", cron="0 * * * *", run=build_public_feed, limit_s=60, at_start=True
+    ),
+    # The European Central Bank publishes at about 16:00 in Frankfurt, 15:00 UTC in winter.
+    Schedule(
+        name="refresh_rates", cron="40 15 * * *", run=refresh_rates, limit_s=90, at_start=True
     ),
     Schedule(name="forget_old_keys", cron="23 * * * *", run=forget_old_keys, limit_s=900),
     Schedule(name="trim_job_log", cron="41 * * * *", run=trim_job_log, limit_s=900),

@@ -1,6 +1,10 @@
 """The simulator's idempotency, faults and memory, driven through the official SDK over HTTP."""
 
+import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -160,7 +164,8 @@ def test_a_key_in_use(sim: StripeSimulator) -> None:
     time.sleep(0.3)
     with pytest.raises(stripe.APIError) as caught:
         charge(sim, "k")
-    assert (caught.value.http_status, caught.value.code) == (409, "idempotency_key_in_use")
+    assert caught.value.error is not None
+    assert (caught.value.http_status, caught.value.error.code) == (409, "idempotency_key_in_use")
     with pytest.raises(stripe.IdempotencyError):
         charge(sim, "k", amount=999)
     first.join()
@@ -235,7 +240,7 @@ def test_a_reset_is_a_reset(sim: StripeSimulator) -> None:
 def test_half_an_answer_is_half(sim: StripeSimulator) -> None:
     """The head promises more than comes."""
     sim.fault("half", when="after")
-    with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
+    with pytest.raises(httpx.RemoteProtocolError, match="without sending complete"):
         post(sim, "/v1/customers", "k")
     assert len(sim.truth("customers")) == 1
 
@@ -251,14 +256,18 @@ def test_an_answer_after_the_time_out(sim: StripeSimulator, when: str) -> None:
     while paid(sim) == 0:
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    while True:
-        try:
-            assert charge(sim, "k").status == "succeeded"
-            break
-        except stripe.APIError as error:
-            assert error.http_status == 409
-            time.sleep(0.05)
+    while "k" not in (answer := _again(sim)):
+        assert answer == "409"
+        time.sleep(0.05)
     assert paid(sim) == 1
+
+
+def _again(sim: StripeSimulator) -> str:
+    """What the retry is told: the order's key in its metadata, or the status of a refusal."""
+    try:
+        return str(charge(sim, "k").metadata["order"])
+    except stripe.APIError as error:
+        return str(error.http_status)
 
 
 @pytest.mark.parametrize(
@@ -467,9 +476,53 @@ def test_two_on_one_home(tmp_path: Path) -> None:
 
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
     """One line that names the port."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(AssertionError, match=rf"cannot listen on 127.0.0.1 port {port}"):
             StripeProcess(tmp_path / "stripe", port).start()
+
+
+def simulate(*arguments: str) -> subprocess.Popen[str]:
+    """The command as an operator gives it."""
+    program = "from fieldfare.cli.simulate import simulate_app; simulate_app()"
+    return subprocess.Popen(
+        [sys.executable, "-c", program, "stripe", *arguments],
+        env={**os.environ, "PYTHONPATH": "src"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_the_command() -> None:
+    """It tells its address, logs each call at debug without secrets, and stops on SIGTERM."""
+    process = simulate("--port", "0", "--secret-key", "sk_test_canary", "--log-level", "debug")
+    assert process.stdout is not None
+    url = process.stdout.readline().strip().removeprefix("Stripe simulator on ")
+    headers = {"Authorization": "Bearer sk_test_canary"}
+    answer = httpx.post(f"{url}/v1/customers", data={"name": "Ada"}, headers=headers)
+    assert answer.status_code == 200
+    process.terminate()
+    output, errors = process.communicate(timeout=10)
+    assert (process.returncode, errors) == (0, "")
+    (line,) = [json.loads(line) for line in output.splitlines() if "stripe_request" in line]
+    assert (line["method"], line["path"], line["status"]) == ("POST", "/v1/customers", 200)
+    assert (line["effect"], line["request_id"]) == (True, answer.headers["request-id"])
+    assert "sk_test_canary" not in output
+    assert "Ada" not in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--webhook", "http://127.0.0.1:1/"], "one --webhook-secret with each --webhook"),
+        (["--webhook", "nowhere", "--webhook-secret", "whsec_x"], "give an http:// or https://"),
+    ],
+)
+def test_a_command_that_cannot_start(arguments: list[str], said: str) -> None:
+    """One line that names the next step, and exit code 1."""
+    process = simulate("--port", "0", *arguments)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert said in errors
+    assert len(errors.splitlines()) == 1

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 from typer.testing import CliRunner
 
+from fieldfare import jobs
 from fieldfare.cli.rates import rates_app
 from fieldfare.db.changes import ChangeFeed
 from fieldfare.db.pool import Database, transaction
@@ -24,6 +25,7 @@ from fieldfare.payments.service.rates import (
     refresh_rates,
     set_rate,
 )
+from fieldfare.settings import Settings
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 FRIDAY = date(2026, 11, 20)
@@ -136,10 +138,38 @@ async def test_the_daily_job_done_again_writes_nothing(db: Database) -> None:
     assert again == Recorded(written=(), refused=())
 
 
+async def test_the_scheduled_job_tells_what_it_did(db: Database) -> None:
+    ctx = jobs.JobContext(db=db, settings=Settings())
+    first = await jobs.refresh_rates(ctx)
+    assert int(first["rates_written"]) > 20
+    assert await jobs.refresh_rates(ctx) == {"rates_written": 0}
+
+
 async def test_without_its_address_the_job_leaves_what_was_shipped(db: Database) -> None:
     with pytest.raises(RatesNotRead):
         await refresh_rates_once(db, "http://127.0.0.1:9/none", now=datetime.now(UTC))
     assert "EUR" in await holding(db)
+
+
+async def test_an_address_is_held_against_what_was_shipped(db: Database) -> None:
+    today = datetime.now(UTC).date()
+    # A dollar is 0.9 euro and 15.8 yen here: the yen's comma has slipped.
+    table = f"Date,USD,JPY\n{today},1.111111111,17.55555555\n".encode()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(table), table))
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        url = f"http://127.0.0.1:{port}/eurofxref.csv"
+        recorded = await refresh_rates_once(db, url, now=datetime.now(UTC))
+    assert codes(recorded.refused) == ["JPY"]
+    held = await holding(db)
+    assert held["EUR"] == ("0.9000000001", today, "ecb")
+    assert held["JPY"][1] < today
 
 
 async def test_rivals_write_a_day_once(db: Database) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import requests
 import stripe
 
 from fieldfare.simulators.stripe.process import DEFAULT_SECRET_KEY, Options, bind, serve
@@ -33,15 +34,25 @@ class StripeSimulator:
     def __init__(self, url: str) -> None:
         self.url = url
         self.http = httpx.Client(base_url=url, timeout=30)
+        self._sessions: list[requests.Session] = []
 
     def client(self, *, timeout_s: float = 30.0, api_key: str | None = None) -> stripe.StripeClient:
         """The official SDK, its own retries off."""
+        session = requests.Session()
+        session.trust_env = False
+        self._sessions.append(session)
         return stripe.StripeClient(
             api_key or self.secret_key,
             base_addresses={"api": self.url},
             max_network_retries=0,
-            http_client=stripe.RequestsClient(timeout=timeout_s),
+            http_client=stripe.RequestsClient(timeout=timeout_s, session=session),
         )
+
+    def close(self) -> None:
+        """Close every connection to it."""
+        self.http.close()
+        for session in self._sessions:
+            session.close()
 
     def get(self, name: str) -> Any:
         """What a control tells, such as `clock` or `events`."""
@@ -114,7 +125,7 @@ def running_stripe(
     try:
         yield simulator
     finally:
-        simulator.http.close()
+        simulator.close()
         found["loop"].call_soon_threadsafe(found["stop"].set)
         thread.join(START_SECONDS)
         assert not thread.is_alive(), "the Stripe simulator did not stop"
@@ -128,7 +139,7 @@ class StripeProcess:
             sys.executable, "-m", "fieldfare.simulators.stripe",
             "--port", str(port), "--home", str(home), *arguments,
         ]  # fmt: skip
-        self.simulator = StripeSimulator(f"http://127.0.0.1:{port}")
+        self._url = f"http://127.0.0.1:{port}"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -138,20 +149,24 @@ class StripeProcess:
         return self._process.pid
 
     def start(self) -> StripeSimulator:
-        """Start it and wait until it answers."""
+        """Start it and wait until it answers; fails with what it says if it ends first."""
         environment = {**os.environ, "PYTHONPATH": "src"}
         self._process = subprocess.Popen(
             self._command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
+        self.simulator = StripeSimulator(self._url)
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            assert self._process.poll() is None, self._process.communicate()[1].decode()[-2_000:]
+            if self._process.poll() is not None:
+                self.simulator.close()
+                raise AssertionError(self._process.communicate()[1].decode()[-2_000:])
             try:
-                self.simulator.get("health")
+                self.simulator.http.get("/_control/health", timeout=1).raise_for_status()
             except httpx.TransportError:
                 time.sleep(0.02)
             else:
                 return self.simulator
+        self.kill()
         raise AssertionError("the Stripe simulator does not answer")
 
     def kill(self) -> None:
@@ -166,6 +181,7 @@ class StripeProcess:
         assert self._process is not None
         self._process.send_signal(signum)
         self._process.communicate(timeout=START_SECONDS)
+        self.simulator.close()
         return self._process.returncode
 
 

@@ -91,6 +91,10 @@ select 'ch_' || n, pg_temp.spread_id(n, 'purchase') from generate_series(0, 1999
 insert into orders.certificate_slug (slug, purchase_id)
 select gen_random_uuid(), pg_temp.spread_id(n, 'purchase') from generate_series(0, 3999) as n;
 
+insert into payments.exchange_rate (currency, recorded_at, rate, rate_on, source)
+select 'A' || chr(65 + n % 20) || 'A', now() - n * interval '1 hour', 1, '2026-11-20', 'ecb'
+from generate_series(1, 2000) as n;
+
 insert into impact.ranking (certified_mg, accounts, rank)
 select n, 1, 2001 - n from generate_series(1, 2000) as n;
 

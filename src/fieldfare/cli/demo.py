@@ -15,9 +15,15 @@ import msgspec
 
 from fieldfare.accounts import service as accounts
 from fieldfare.catalog.service import import_catalogue, load_preset
-from fieldfare.db.pool import Connection, Database, transaction
+from fieldfare.db.pool import Connection, Database, connection, transaction
 from fieldfare.db.revision import open_migrated_database
 from fieldfare.http.auth import hash_token
+from fieldfare.integrations.stripe.gateway import (
+    StripeGateway,
+    create_customer,
+    customer_exists,
+    open_gateway,
+)
 from fieldfare.ledger.service.credits import adjust_credits
 
 SECRETS_FILE = "demo-secrets.json"
@@ -25,6 +31,7 @@ MADE_BY = "demo"
 OWNER_EMAIL = "owner@demo.example"
 OPERATOR_EMAIL = "operator@demo.example"
 SECOND_EMAIL = "second@demo.example"
+TEST_CARD = "pm_card_visa"
 LIVE_CENTS = 50_000
 SECOND_CENTS = 10_000
 PERSONAL_CENTS = 5_000
@@ -43,28 +50,56 @@ class DemoAccess(msgspec.Struct, frozen=True, kw_only=True):
     operator_password: str
 
 
-def seed_demo(database_url: str, home: Path) -> DemoAccess:
+def seed_demo(database_url: str, home: Path, *, stripe_key: str, stripe_url: str) -> DemoAccess:
     """Have the demo's data in the database, and its tokens in `home`; safe to repeat.
 
-    Credits are given with the accounts, once: what was spent stays spent.
+    Credits are given with the accounts, once: what was spent stays spent. The live team's card is
+    put on file at the processor behind `stripe_url`.
     """
-    return asyncio.run(_seed(database_url, home))
+    gateway = open_gateway(stripe_key, stripe_url)
+    return asyncio.run(_seed(database_url, home, gateway))
 
 
-async def _seed(database_url: str, home: Path) -> DemoAccess:
+async def _seed(database_url: str, home: Path, gateway: StripeGateway) -> DemoAccess:
     db = await open_migrated_database(database_url, pool_size=2, application="fieldfare-demo")
     try:
-        kept = _read_access(home / SECRETS_FILE)
-        async with transaction(db) as conn:
-            now = datetime.now(UTC)
-            await import_catalogue(conn, load_preset(), now=now, made_by=MADE_BY)
-            if kept is not None and await _is_known(db, kept):
-                return kept
-            access = await _open_accounts(conn, now)
-            _write_access(home / SECRETS_FILE, access)
+        access = await _seed_database(db, home)
+        live = await accounts.find_principal(db, hash_token(access.live_token))
+        assert live is not None, "the demo's own token is known"
+        await _have_card(db, gateway, live.account_id)
         return access
     finally:
         await db.close()
+
+
+async def _have_card(db: Database, gateway: StripeGateway, account_id: int) -> None:
+    """A test card that succeeds, unless the one on file is still known to the processor."""
+    async with connection(db) as conn:
+        card = await accounts.find_card(conn, account_id)
+        account = await accounts.get_account(conn, account_id)
+    if card is not None and await customer_exists(gateway, card.customer):
+        return
+    card = await create_customer(
+        gateway,
+        name=account.name,
+        email=account.billing_email or OWNER_EMAIL,
+        payment_method=TEST_CARD,
+        key=f"fieldfare-demo-{secrets.token_hex(8)}",
+    )
+    async with transaction(db) as conn:
+        await accounts.keep_card(conn, account_id, card)
+
+
+async def _seed_database(db: Database, home: Path) -> DemoAccess:
+    kept = _read_access(home / SECRETS_FILE)
+    async with transaction(db) as conn:
+        now = datetime.now(UTC)
+        await import_catalogue(conn, load_preset(), now=now, made_by=MADE_BY)
+        if kept is not None and await _is_known(db, kept):
+            return kept
+        access = await _open_accounts(conn, now)
+        _write_access(home / SECRETS_FILE, access)
+    return access
 
 
 async def _is_known(db: Database, access: DemoAccess) -> bool:

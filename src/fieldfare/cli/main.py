@@ -5,9 +5,15 @@ import typer
 from fieldfare.cli.account import account_app
 from fieldfare.cli.catalog import catalog_app
 from fieldfare.cli.credits import credits_app
+from fieldfare.cli.exceptions import exceptions_app
+from fieldfare.cli.jobs import jobs_app
+from fieldfare.cli.feed import feed_app
 from fieldfare.cli.migrate import migrate_command
+from fieldfare.cli.rates import rates_app
 from fieldfare.cli.routes import routes_command
 from fieldfare.cli.serve import serve
+from fieldfare.cli.simulate import simulate_app
+from fieldfare.cli.simulate_mail import mail_sink
 from fieldfare.cli.token import token_app
 from fieldfare.cli.up import up
 from fieldfare.cli.verify import verify_command
@@ -31,6 +37,12 @@ app.add_typer(account_app, name="account")
 app.add_typer(token_app, name="token")
 app.add_typer(catalog_app, name="catalog")
 app.add_typer(credits_app, name="credits")
+app.add_typer(rates_app, name="rates")
+app.add_typer(feed_app, name="feed")
+app.add_typer(jobs_app, name="jobs")
+app.add_typer(exceptions_app, name="exceptions")
+simulate_app.command("mail")(mail_sink)
+app.add_typer(simulate_app, name="simulate")
 
 
 def main() -> None:

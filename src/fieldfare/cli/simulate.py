@@ -29,7 +29,7 @@ def stripe_command(
         Path | None, typer.Option(help="A folder for its state; without, it remembers nothing.")
     ] = None,
     secret_key: Annotated[
-        str, typer.Option(help="The API key that it accepts.", envvar="STRIPE_SIMULATOR_KEY")
+        str, typer.Option(help="The API key that it accepts.")
     ] = "sk_test_fieldfare",  # noqa: S107 - no secret: it opens a simulator
     webhook: Annotated[
         list[str] | None, typer.Option(help="Send every event to this address; repeatable.")

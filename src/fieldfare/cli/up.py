@@ -6,12 +6,14 @@ database server is last. Whatever stops the way up takes the same way down.
 """
 
 import os
+import secrets
 import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import msgspec
 import typer
 
 from fieldfare.cli.demo_file import remove_demo, write_demo
@@ -39,6 +41,11 @@ if TYPE_CHECKING:
     from fieldfare.cli.demo import DemoAccess
 
 POSTGRES_PORT_OFFSET = 1
+STRIPE_PORT_OFFSET = 2
+MAIL_PORT_OFFSET = 3
+SMTP_PORT_OFFSET = 4
+DEMO_STRIPE_KEY = "sk_test_fieldfare"
+PROGRAM = (sys.executable, "-m", "fieldfare.cli.main")
 OLDEST_SERVER = 15
 _CONNECT_TIMEOUT_S = 5
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # names, to be replaced
@@ -76,38 +83,103 @@ def _bring_up(settings: Settings) -> None:
             database_url = _start_postgres(settings, running, on_the_way_down)
         else:
             _check_server(database_url)
-        access = _prepare_database(database_url, settings.home)
-        parts = _parts(settings, database_url)
+        outside = _outside(settings)
+        _start_parts(_simulators(settings, outside), settings, running, on_the_way_down)
+        access = _prepare_database(database_url, settings.home, outside)
         # Started in the reverse order of stopping: the API drains while the worker still works.
-        for part in parts:
-            one = start_part(part, settings.home)
-            running.append(one)
-            on_the_way_down.callback(_stop, one, settings.home)
-        for part in parts:
-            with step(f"{part.name} {'answers' if part.ready_url else 'runs'}"):
-                wait_until_ready(part, running)
+        parts = _parts(settings, database_url, outside)
+        _start_parts(parts, settings, running, on_the_way_down)
         check_alive(running)
         on_the_way_down.callback(remove_demo, settings.home)
         base_url = _base_url(settings)
-        _publish(settings.home, base_url, database_url, access, running)
-        _greet(base_url, access)
+        _publish(settings.home, base_url, database_url, access, outside, running)
+        _greet(base_url, access, outside)
         watch(running)
 
 
-def _parts(settings: Settings, database_url: str) -> list[Part]:
+def _start_parts(
+    parts: list[Part], settings: Settings, running: list[Running], on_the_way_down: ExitStack
+) -> None:
+    for part in parts:
+        one = start_part(part, settings.home)
+        running.append(one)
+        on_the_way_down.callback(_stop, one, settings.home)
+    for part in parts:
+        with step(f"{part.name} {'answers' if part.ready_url else 'runs'}"):
+            wait_until_ready(part, running)
+
+
+class _Outside(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the demo's outside world is: simulators that behave as the real ones do."""
+
+    stripe_port: int
+    mail_port: int
+    smtp_port: int
+    webhook_secret: str
+
+    @property
+    def stripe_url(self) -> str:
+        """The card processor's API."""
+        return f"http://127.0.0.1:{self.stripe_port}"
+
+    @property
+    def mail_url(self) -> str:
+        """Every mail that was sent, as JSON; `/inbox` for people."""
+        return f"http://127.0.0.1:{self.mail_port}"
+
+
+def _outside(settings: Settings) -> _Outside:
+    return _Outside(
+        stripe_port=settings.port + STRIPE_PORT_OFFSET,
+        mail_port=settings.port + MAIL_PORT_OFFSET,
+        smtp_port=settings.port + SMTP_PORT_OFFSET,
+        webhook_secret=f"whsec_{secrets.token_hex(16)}",
+    )
+
+
+def _simulators(settings: Settings, outside: _Outside) -> list[Part]:
+    """The processes that stand for the outside world."""
+    env = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    stripe = (
+        *PROGRAM, "simulate", "stripe", "--port", str(outside.stripe_port),
+        "--home", str(settings.home / "stripe"),
+        "--webhook", f"{_base_url(settings)}/webhooks/stripe",
+        "--webhook-secret", outside.webhook_secret,
+    )  # fmt: skip
+    mail = (
+        *PROGRAM, "simulate", "mail", "--smtp-port", str(outside.smtp_port),
+        "--http-port", str(outside.mail_port), "--home", str(settings.home / "mail"),
+    )  # fmt: skip
+    return [
+        Part(
+            name="stripe",
+            argv=stripe,
+            env=env,
+            ready_url=f"{outside.stripe_url}/_control/clock",
+        ),
+        Part(name="mail", argv=mail, env=env, ready_url=f"{outside.mail_url}/"),
+    ]
+
+
+def _parts(settings: Settings, database_url: str, outside: _Outside) -> list[Part]:
     """The processes that make up the product, in the order in which they start."""
     env = {
-        **{name: value for name, value in os.environ.items() if name != "DATABASE_URL_FILE"},
+        **{name: value for name, value in os.environ.items() if not name.endswith("_FILE")},
         "DATABASE_URL": database_url,
         "FIELDFARE_HOME": str(settings.home),
+        "FIELDFARE_STRIPE_KEY": DEMO_STRIPE_KEY,
+        "FIELDFARE_STRIPE_URL": outside.stripe_url,
+        "FIELDFARE_STRIPE_WEBHOOK_SECRET": outside.webhook_secret,
+        "FIELDFARE_SMTP_HOST": "127.0.0.1",
+        "FIELDFARE_SMTP_PORT": str(outside.smtp_port),
+        "FIELDFARE_SMTP_SECURITY": "plain",
         "PYTHONUNBUFFERED": "1",
     }
-    program = (sys.executable, "-m", "fieldfare.cli.main")
     return [
-        Part(name="worker", argv=(*program, "worker"), env=env),
+        Part(name="worker", argv=(*PROGRAM, "worker"), env=env),
         Part(
             name="api",
-            argv=(*program, "serve"),
+            argv=(*PROGRAM, "serve"),
             env=env,
             ready_url=f"{_base_url(settings)}/readyz",
         ),
@@ -140,6 +212,13 @@ def _check_ports(settings: Settings) -> None:
     if settings.database_url is None:
         port = base_port + POSTGRES_PORT_OFFSET
         check_port("127.0.0.1", port, "database server", base_port=base_port)
+    outside = _outside(settings)
+    for part, port in (
+        ("Stripe simulator", outside.stripe_port),
+        ("mail sink", outside.mail_port),
+        ("mail sink's SMTP", outside.smtp_port),
+    ):
+        check_port("127.0.0.1", port, part, base_port=base_port)
 
 
 def _start_postgres(settings: Settings, running: list[Running], on_the_way_down: ExitStack) -> str:
@@ -183,14 +262,16 @@ def _without_password(text: str, database_url: str) -> str:
     return text.replace(password, "***") if password else text
 
 
-def _prepare_database(database_url: str, home: Path) -> "DemoAccess":
+def _prepare_database(database_url: str, home: Path, outside: _Outside) -> "DemoAccess":
     from fieldfare.cli.demo import seed_demo
     from fieldfare.db.migrate import migrate
 
     with step("schema is up to date"):
         migrate(database_url)
     with step("demo data is there"):
-        return seed_demo(database_url, home)
+        return seed_demo(
+            database_url, home, stripe_key=DEMO_STRIPE_KEY, stripe_url=outside.stripe_url
+        )
 
 
 def _stop(one: Running, home: Path) -> None:
@@ -209,7 +290,12 @@ def _base_url(settings: Settings) -> str:
 
 
 def _publish(
-    home: Path, base_url: str, database_url: str, access: "DemoAccess", running: list[Running]
+    home: Path,
+    base_url: str,
+    database_url: str,
+    access: "DemoAccess",
+    outside: _Outside,
+    running: list[Running],
 ) -> None:
     write_demo(
         home,
@@ -223,6 +309,8 @@ def _publish(
             "dashboard_password": access.dashboard_password,
             "operator_email": access.operator_email,
             "operator_password": access.operator_password,
+            "mail_url": outside.mail_url,
+            "stripe_url": outside.stripe_url,
             "database_url": database_url,
             "pid": os.getpid(),
             "pids": {one.name: one.process.pid for one in running},
@@ -230,7 +318,7 @@ def _publish(
     )
 
 
-def _greet(base_url: str, access: "DemoAccess") -> None:
+def _greet(base_url: str, access: "DemoAccess", outside: _Outside) -> None:
     say(
         f"""
 Fieldfare answers at {base_url}
@@ -246,6 +334,10 @@ Place the first order, 0.45 tonnes paid from credits:
     -H 'Authorization: Bearer {access.live_token}' \\
     -H 'Content-Type: application/json' \\
     -d '{{"tons": 0.45, "paymentMethod": "credits"}}'
+
+Leave out "paymentMethod" and it is charged to the demo team's test card.
+
+  mail that was sent   {outside.mail_url}/inbox
 
 Ctrl-C stops everything; the data stays."""
     )

@@ -137,7 +137,7 @@ class JobQueries(Queries):
     ) -> None:
         """Queue a job again; that it was put off does not count as a failure.
 
-        While the database is away nothing is done: the job falls free when its lease ends. To
+        If that cannot be done, the job falls free when its lease ends. It raises nothing, for to
         PgQueuer an error here would mean that the job has failed for good.
         """
         noted = None if traceback_record is None else traceback_record.model_dump(mode="json")
@@ -147,8 +147,11 @@ class JobQueries(Queries):
                 await self.driver.execute(self.qbq.build_retry_job_query(), job.id, delay, noted)
             else:
                 await self.driver.execute(_POSTPONE, job.id, delay)
-        except DATABASE_DOWN:
-            _log.warning("job_not_requeued", job_id=job.id, job=job.entrypoint)
+        except Exception as error:  # noqa: BLE001  # a connection that is cut raises many things
+            trace = None if isinstance(error, DATABASE_DOWN) else error
+            _log.warning("job_not_requeued", job_id=job.id, job=job.entrypoint, exc_info=trace)
+        else:
+            await self.wake()
 
     async def log_jobs(self, job_status: list[JobEnd]) -> None:
         """Write down how jobs ended, and look for more.

@@ -1,7 +1,7 @@
-"""What the house tells: the outbox, and mail such as receipts.
+"""Notifications own what the rest of the house is told: the outbox, and the mails that left.
 
-Owns the schema `notifications`: `outbox` (what must be heard of, written in the commit that makes
-it true) and `sent` (every mail that was taken up, by its stable Message-ID). Invariants: a mail is
-in the hands of at most one worker at a time, and one that left or was refused for good is not sent
-again. Neither table holds a person's data: ids, instants and reply codes only.
+Tables `notifications.outbox` and `notifications.sent`. What must hold: a row of the outbox is
+written in the commit that makes it true, and leaves in the commit that makes it a job. A mail is in
+the hands of one worker at a time, and none that left, or was refused for good, is sent again.
+Neither table holds a person's data: ids, instants and reply codes only.
 """

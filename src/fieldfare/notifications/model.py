@@ -1,4 +1,4 @@
-"""What a receipt tells, and what is known of a mail.
+"""What notifications are made of: frozen values, without behaviour.
 
 Whoever sells fills in a `Receipt`; nothing here looks anything up. Amounts are exact: cents may be
 fractions of one in a small order's lines.
@@ -17,6 +17,22 @@ Language = Literal["en", "de", "fr", "es"]
 LineKind = Literal["offset", "tree", "donation"]
 PaymentMethod = Literal["stripe", "credits"]
 MailKind = Literal["receipt"]
+
+
+class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is due: what happened (`topic`), and to which purchase, payment or event."""
+
+    id: UUID
+    topic: str
+    subject_id: UUID
+
+
+class StrandedTopic(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows of the outbox that are due, but of a topic that nobody who asked knows."""
+
+    topic: str
+    rows: int
+    oldest_due_at: datetime
 
 
 class ReceiptLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -124,6 +124,16 @@ async def create_customer(
     return Card(customer=customer.id, payment_method=attached.id)
 
 
+async def customer_exists(gateway: StripeGateway, customer: str) -> bool:
+    """Whether the processor still knows a customer; raises `stripe.StripeError` if it is away."""
+    assert_no_transaction()
+    try:
+        found = await gateway.client.v1.customers.retrieve_async(customer)
+    except stripe.InvalidRequestError:
+        return False
+    return not getattr(found, "deleted", False)
+
+
 async def _intents(
     gateway: StripeGateway,
     created_from: datetime,

@@ -29,8 +29,10 @@ async def run_background(world: World) -> None:
                 world.wake.clear()
                 run_timers(world)
                 await send_due(world, client, sending)
+                # Not `wait_for`, which in Python 3.11 can swallow a cancellation.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(world.wake.wait(), _nap_s(world, full=len(sending) > 0))
+                    async with asyncio.timeout(_nap_s(world, full=len(sending) > 0)):
+                        await world.wake.wait()
         finally:
             for task in sending:
                 task.cancel()

@@ -11,7 +11,7 @@ from fieldfare.simulators.stripe.amounts import SETTLEMENT, known_currency, sett
 from fieldfare.simulators.stripe.pages import ListParams, page
 from fieldfare.simulators.stripe.params import Text, read
 from fieldfare.simulators.stripe.shapes import Thing, new
-from fieldfare.simulators.stripe.store import get, list_all, put
+from fieldfare.simulators.stripe.store import get, put
 from fieldfare.simulators.stripe.world import Call
 
 
@@ -106,7 +106,13 @@ def totals(call: Call) -> tuple[defaultdict[str, int], defaultdict[str, int]]:
     """What is available and what is pending, by currency."""
     available: defaultdict[str, int] = defaultdict(int)
     pending: defaultdict[str, int] = defaultdict(int)
-    for one in list_all(call.db, "balance_transaction"):
-        due = one["available_on"] <= call.now
-        (available if due else pending)[one["currency"]] += one["net"]
+    rows = call.db.execute(
+        """
+        select body ->> '$.currency', body ->> '$.available_on' <= ?, sum(body ->> '$.net')
+        from object where kind = 'balance_transaction' group by 1, 2
+        """,
+        (call.now,),
+    )
+    for currency, due, net in rows:
+        (available if due else pending)[currency] += net
     return available, pending

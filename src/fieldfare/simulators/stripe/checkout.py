@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from fieldfare.simulators.stripe.cards import get_by_number
+from fieldfare.simulators.stripe.endpoints import check_url
 from fieldfare.simulators.stripe.errors import ApiError, invalid, refused
 from fieldfare.simulators.stripe.events import emit
 from fieldfare.simulators.stripe.pages import ListParams, page
@@ -82,6 +83,9 @@ def create_session(call: Call) -> Thing:
             param="currency",
             code="parameter_missing",
         )
+    for name in ("success_url", "cancel_url"):
+        if (url := text_or_none(getattr(params, name))) is not None:
+            check_url(url, name)
     intent = new_setup(call, customer)
     if isinstance(params.setup_intent_data, SetupData):
         update_fields(intent, params.setup_intent_data, "description", "metadata")

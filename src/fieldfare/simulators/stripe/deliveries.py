@@ -52,7 +52,7 @@ async def post_event(
     try:
         answer = await client.post(endpoint["url"], content=body, headers=headers)
         return answer.status_code
-    except (httpx.HTTPError, OSError):
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError):
         return None
 
 

@@ -56,7 +56,7 @@ def create_endpoint(call: Call) -> Thing:
 
 def add_endpoint(call: Call, url: str, secret: str, types: list[str]) -> Thing:
     """Send events of `types` to `url` from now on, signed with `secret`."""
-    _check_url(url)
+    check_url(url, "url")
     endpoint = new(
         "webhook_endpoint", call.now_s, url=url, enabled_events=types, api_version=API_VERSION
     )
@@ -75,7 +75,8 @@ def ensure_endpoints(call: Call) -> None:
             add_endpoint(call, url, secret, ["*"])
 
 
-def _check_url(url: str) -> None:
+def check_url(url: str, param: str) -> None:
+    """Raise `ApiError` (400) for what no browser or client could go to."""
     try:
         parts = urlsplit(url)
         fine = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
@@ -84,7 +85,7 @@ def _check_url(url: str) -> None:
     if not fine:
         raise invalid(
             "Invalid URL: An explicit scheme (such as https) must be provided.",
-            param="url",
+            param=param,
             code="url_invalid",
         )
 
@@ -106,7 +107,7 @@ def update_endpoint(call: Call) -> Thing:
     params = read(call, UpdateEndpoint)
     endpoint = get(call.db, "webhook_endpoint", call.ids[0])
     if isinstance(params.url, str):
-        _check_url(params.url)
+        check_url(params.url, "url")
     update_fields(endpoint, params, "url", "enabled_events", "description", "metadata")
     if isinstance(params.disabled, bool):
         endpoint["status"] = "disabled" if params.disabled else "enabled"

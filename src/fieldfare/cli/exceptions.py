@@ -1,0 +1,72 @@
+"""`fieldfare exceptions`: what a person has to look at before the books can close."""
+
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from fieldfare.cli.context import open_cli_database, run
+from fieldfare.cli.steps import say
+from fieldfare.db.pool import connection, transaction
+from fieldfare.kernel.clock import rfc3339
+from fieldfare.payments.model import ExceptionKind, OpenException
+from fieldfare.payments.service.exceptions import list_exceptions, resolve_exception
+
+exceptions_app = typer.Typer(
+    help="Payments that a person has to look at.", no_args_is_help=True, rich_markup_mode=None
+)
+
+WAYS_OUT: dict[ExceptionKind, tuple[str, ...]] = {
+    "outcome_unknown": (
+        "it settles itself as soon as the processor's list shows the charge, or 25 hours after it "
+        "was last sent: wait, unless the customer cannot",
+        "look the payment up in the processor's dashboard by the purchase id in its metadata; "
+        "nothing has to be entered here, the next look finds it",
+    ),
+    "charge_without_order": (
+        "refund the charge in the processor's dashboard, then resolve this with the refund's id",
+        "if the charge is of another product on the same account, resolve it with that reason",
+    ),
+    "mismatch": (
+        "the charge differs from what was asked: refund it in the processor's dashboard, then "
+        "resolve this with the refund's id; the order stays unpaid",
+    ),
+}
+
+
+@exceptions_app.command("list")
+def list_command() -> None:
+    """Show what is open, oldest first, with the ways out of each.
+
+    Example: fieldfare exceptions list
+    """
+    found = run(_list())
+    for one in found:
+        say(f"{one.id}  {one.kind}  since {rfc3339(one.opened_at)}")
+        say(f"  {one.subject}: {one.detail}")
+        for way in WAYS_OUT[one.kind]:
+            say(f"  → {way}")
+    say(f"{len(found)} open." if found else "Nothing is open.")
+
+
+async def _list() -> list[OpenException]:
+    async with open_cli_database() as db, connection(db) as conn:
+        return await list_exceptions(conn)
+
+
+@exceptions_app.command("resolve")
+def resolve_command(
+    exception: Annotated[UUID, typer.Argument(help="Its id, as `exceptions list` shows it.")],
+    reason: Annotated[str, typer.Option(help="What was done; it is kept.")],
+) -> None:
+    """Take one off the list, with what was done about it.
+
+    Example: fieldfare exceptions resolve 0193a0f4-7c1e-7a52-9d8e-2b0d5a3c1f6e --reason "re_123"
+    """
+    run(_resolve(exception, reason))
+    say("It is off the list.")
+
+
+async def _resolve(identifier: UUID, reason: str) -> None:
+    async with open_cli_database() as db, transaction(db) as conn:
+        await resolve_exception(conn, identifier, reason)
