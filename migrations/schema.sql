@@ -833,10 +833,24 @@ CREATE TABLE notifications.sent (
     message_id text NOT NULL,
     kind text NOT NULL,
     subject_id uuid NOT NULL,
-    sent_at timestamp with time zone NOT NULL
+    attempt integer DEFAULT 1 NOT NULL,
+    claimed_until timestamp with time zone,
+    sent_at timestamp with time zone,
+    refused_at timestamp with time zone,
+    refusal_code smallint,
+    CONSTRAINT sent_attempt_check CHECK ((attempt > 0)),
+    CONSTRAINT sent_check CHECK (((refusal_code IS NULL) OR ((refused_at IS NOT NULL) AND ((refusal_code >= 500) AND (refusal_code <= 599))))),
+    CONSTRAINT sent_outcome_check CHECK ((num_nonnulls(claimed_until, sent_at, refused_at) <= 1))
 );
 
-COMMENT ON TABLE notifications.sent IS 'Every mail that left, by its stable Message-ID: none leaves twice.';
+COMMENT ON TABLE notifications.sent IS 'Every mail that was taken up, by its stable Message-ID: none that left, or was refused for good, is sent
+again.';
+
+COMMENT ON COLUMN notifications.sent.attempt IS 'How many times it was taken up.';
+
+COMMENT ON COLUMN notifications.sent.claimed_until IS 'Until then it is in the hands of one worker; null if nobody is sending it.';
+
+COMMENT ON COLUMN notifications.sent.refusal_code IS 'The SMTP reply code of a refusal; null if the mail was refused before a server was asked.';
 
 CREATE TABLE orders.certificate_slug (
     slug uuid NOT NULL,

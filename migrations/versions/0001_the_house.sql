@@ -627,9 +627,23 @@ create table notifications.sent (
     message_id text primary key,
     kind text not null,
     subject_id uuid not null,
-    sent_at timestamptz not null
+    attempt integer not null default 1 check (attempt > 0),
+    claimed_until timestamptz,
+    sent_at timestamptz,
+    refused_at timestamptz,
+    refusal_code smallint check (
+        refusal_code is null or (refused_at is not null and refusal_code between 500 and 599)
+    ),
+    constraint sent_outcome_check check (num_nonnulls(claimed_until, sent_at, refused_at) <= 1)
 );
-comment on table notifications.sent is 'Every mail that left, by its stable Message-ID: none leaves twice.';
+comment on table notifications.sent is
+'Every mail that was taken up, by its stable Message-ID: none that left, or was refused for good, is sent
+again.';
+comment on column notifications.sent.attempt is 'How many times it was taken up.';
+comment on column notifications.sent.claimed_until is
+'Until then it is in the hands of one worker; null if nobody is sending it.';
+comment on column notifications.sent.refusal_code is
+'The SMTP reply code of a refusal; null if the mail was refused before a server was asked.';
 create index sent_subject_id on notifications.sent (subject_id);
 
 create function notifications.tell_v1(

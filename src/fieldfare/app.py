@@ -80,7 +80,11 @@ async def _open_edge(settings: Settings) -> AsyncIterator[Edge]:
                     db=db,
                     cache=CatalogueCache(feed, db),
                     public_url=settings.public_url,
-                    gateway=open_gateway(settings.stripe_key or "", settings.stripe_url),
+                    gateway=open_gateway(
+                        settings.stripe_key or "",
+                        settings.stripe_url,
+                        request_s=settings.stripe_timeout_s,
+                    ),
                     rates=RateCache(feed, db),
                     public_feed=FeedCache(feed, db),
                     webhook_secret=settings.stripe_webhook_secret,

@@ -21,15 +21,22 @@ from fieldfare.db import held, partitions
 from fieldfare.db.pool import DATABASE_DOWN, Database, transaction
 from fieldfare.http import idempotency
 from fieldfare.impact.jobs import rebuild_feed, refresh_ranking_once
+from fieldfare.integrations.mail import MailServer, MailUnavailable, Security
+from fieldfare.integrations.stripe.gateway import StripeGateway, open_gateway
 from fieldfare.kernel import limits
 from fieldfare.kernel.errors import Unavailable
+from fieldfare.notifications.errors import MailUnderway
+from fieldfare.orders import jobs as order_jobs
+from fieldfare.orders.service.receipt import send_receipt
 from fieldfare.payments.jobs import refresh_rates_once
-from fieldfare.settings import Settings
+from fieldfare.settings import Settings, SettingsRefused
 
 KEYS_AT_ONCE = 5_000
 KEY_BATCHES = 2_000
 FORGET_MARGIN_HOURS = 24
 """A key outlives its promise by this much, so that a retry at the last minute still meets it."""
+UNSET_REST = timedelta(minutes=10)
+MAIL_REST = timedelta(minutes=2)
 JOB_LOG_KEPT_DAYS = 3
 JOB_LOG_AT_ONCE = 10_000
 JOB_LOG_BATCHES = 500
@@ -47,6 +54,36 @@ class JobContext(msgspec.Struct, frozen=True, kw_only=True):
 
     db: Database
     settings: Settings
+    gateway: StripeGateway | None = None
+    """None without a key of the card processor: what concerns cards waits."""
+    mail: MailServer | None = None
+    """None without a mail server: mail waits."""
+
+
+def make_context(db: Database, settings: Settings) -> JobContext:
+    """What jobs work with under these settings; raises `SettingsRefused`."""
+    gateway = None
+    if settings.stripe_key is not None:
+        gateway = open_gateway(
+            settings.stripe_key, settings.stripe_url, request_s=settings.stripe_timeout_s
+        )
+    return JobContext(db=db, settings=settings, gateway=gateway, mail=_mail_server(settings))
+
+
+def _mail_server(settings: Settings) -> MailServer | None:
+    if settings.smtp_host is None:
+        return None
+    try:
+        return MailServer(
+            host=settings.smtp_host,
+            port=settings.smtp_port,
+            sender=settings.mail_from,
+            security=msgspec.convert(settings.smtp_security, Security),
+            user=settings.smtp_user,
+            password=settings.smtp_password,
+        )
+    except ValueError as error:
+        raise SettingsRefused(f"the settings FIELDFARE_SMTP_… cannot be used: {error}") from error
 
 
 class TryLater(Exception):
@@ -149,6 +186,55 @@ async def refresh_rates(ctx: JobContext) -> Outcome:
     return {"rates_written": len(recorded.written), **({"refused": refused} if refused else {})}
 
 
+async def settle_unsettled(ctx: JobContext, purchase_id: UUID) -> None:
+    """The timer of a card order."""
+    await order_jobs.settle_unsettled(ctx.db, _gateway(ctx), purchase_id)
+
+
+async def work_stripe_event(ctx: JobContext, event_row: UUID) -> None:
+    """An event of the processor's inbox."""
+    await order_jobs.work_event(ctx.db, _gateway(ctx), event_row)
+
+
+async def send_due_receipt(ctx: JobContext, purchase_id: UUID) -> None:
+    """The receipt of a paid order."""
+    if ctx.mail is None:
+        raise TryLater(UNSET_REST, "no mail server is set: FIELDFARE_SMTP_HOST")
+    try:
+        await send_receipt(
+            ctx.db,
+            ctx.mail,
+            purchase_id,
+            public_url=ctx.settings.public_url,
+            seller_name=ctx.settings.seller_name,
+        )
+    except (MailUnavailable, MailUnderway) as error:
+        # A server that is down for a day must not lose a receipt: that is no failure of the job's.
+        raise TryLater(MAIL_REST, reason_of(error)) from error
+
+
+def _gateway(ctx: JobContext) -> StripeGateway:
+    if ctx.gateway is None:
+        raise TryLater(UNSET_REST, "no key of the card processor is set: FIELDFARE_STRIPE_KEY")
+    return ctx.gateway
+
+
+async def reconcile_recent(ctx: JobContext) -> Outcome:
+    """Hold the last hours' charges against their orders."""
+    return await _reconcile(ctx, timedelta(hours=6))
+
+
+async def reconcile_days(ctx: JobContext) -> Outcome:
+    """Hold the last days' charges against their orders, should events have been lost for long."""
+    return await _reconcile(ctx, timedelta(days=5))
+
+
+async def _reconcile(ctx: JobContext, back: timedelta) -> Outcome:
+    if ctx.gateway is None:
+        return {"skipped": "no card processor"}
+    return await order_jobs.reconcile(ctx.db, ctx.gateway, back=back)
+
+
 SCHEDULES = (
     Schedule(
         name="make_partitions", cron="7 2 * * *", run=make_partitions, limit_s=60, at_start=True
@@ -163,11 +249,17 @@ SCHEDULES = (
     Schedule(
         name="refresh_rates", cron="40 15 * * *", run=refresh_rates, limit_s=90, at_start=True
     ),
+    Schedule(name="reconcile_recent", cron="17 * * * *", run=reconcile_recent, limit_s=900),
+    Schedule(name="reconcile_days", cron="47 3 * * *", run=reconcile_days, limit_s=3_600),
     Schedule(name="forget_old_keys", cron="23 * * * *", run=forget_old_keys, limit_s=900),
     Schedule(name="trim_job_log", cron="41 * * * *", run=trim_job_log, limit_s=900),
 )
 
-TOPICS: tuple[Topic, ...] = ()
+TOPICS: tuple[Topic, ...] = (
+    Topic(name="payment_unsettled", run=settle_unsettled, limit_s=120),
+    Topic(name="stripe_event", run=work_stripe_event, limit_s=120),
+    Topic(name="receipt_due", run=send_due_receipt, limit_s=90),
+)
 """What the outbox may tell of. The workers of an earlier release leave a new topic where it is."""
 
 

@@ -36,6 +36,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`FIELDFARE_STRIPE_KEY`: the card processor's secret key; without it no card is charged."""
     stripe_url: str = "https://api.stripe.com"
     """`FIELDFARE_STRIPE_URL`: where the processor's API is; the demo names its simulator."""
+    stripe_timeout_s: float = 25.0
+    """`FIELDFARE_STRIPE_TIMEOUT`: whole seconds, 1 to 28, that one call to it may take."""
     stripe_webhook_secret: str | None = None
     """`FIELDFARE_STRIPE_WEBHOOK_SECRET`: what the processor signs its events with."""
     rates_url: str | None = None
@@ -72,6 +74,8 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         public_url=_url(environ, "FIELDFARE_PUBLIC_URL", f"http://127.0.0.1:{port}"),
         stripe_key=_secret(environ, "FIELDFARE_STRIPE_KEY"),
         stripe_url=_url(environ, "FIELDFARE_STRIPE_URL", "https://api.stripe.com"),
+        # Below the time for which a request counts as being under way: `payments.rules`.
+        stripe_timeout_s=_whole(environ, "FIELDFARE_STRIPE_TIMEOUT", default=25, low=1, high=28),
         stripe_webhook_secret=_secret(environ, "FIELDFARE_STRIPE_WEBHOOK_SECRET"),
         rates_url=environ.get("FIELDFARE_RATES_URL") or None,
         smtp_host=environ.get("FIELDFARE_SMTP_HOST") or None,

@@ -18,6 +18,7 @@ from fieldfare.db.queue import queue_queries
 from fieldfare.impact.jobs import refresh_ranking_once
 from fieldfare.jobs import JobContext, Outcome, Retry, Schedule, reason_of, rest_s, run_job
 from tests.support.working import context
+from tests.support.world import World
 
 SOURCE = Path(fieldfare.__file__).parents[1]
 TESTS = Path(__file__).parents[1]
@@ -259,6 +260,14 @@ async def test_the_queues_log_is_trimmed_of_jobs_that_are_long_done(db: Database
     assert await jobs.trim_job_log(context(db)) == {"rows_trimmed": 0}
 
 
+async def test_what_is_built_from_tables_is_built_again(db: Database, world: World) -> None:
+    assert world.team_id
+    first = await jobs.build_public_feed(context(db))
+    assert await jobs.build_public_feed(context(db)) == first
+    assert int((await jobs.refresh_rates(context(db)))["rates_written"]) > 0
+    assert (await jobs.refresh_rates(context(db)))["rates_written"] == 0
+
+
 def all_jobs() -> set[str]:
     """The functions that run by a schedule or a topic."""
     runs = [schedule.run for schedule in jobs.SCHEDULES] + [topic.run for topic in jobs.TOPICS]
@@ -277,11 +286,9 @@ def runs_in_a_test(tree: ast.Module, job: str) -> int:
 
 
 def _calls(test: ast.AST, job: str) -> int:
-    calls = [node.func for node in ast.walk(test) if isinstance(node, ast.Call)]
-    return sum(
-        job == (func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", ""))
-        for func in calls
-    )
+    """Calls of `jobs.<name>`: functions further down may have the same name."""
+    calls = [ast.unparse(node.func) for node in ast.walk(test) if isinstance(node, ast.Call)]
+    return calls.count(f"jobs.{job}")
 
 
 def test_every_job_is_run_twice_in_a_test() -> None:
@@ -295,7 +302,8 @@ def test_every_job_is_run_twice_in_a_test() -> None:
 @pytest.mark.parametrize(
     ("body", "runs"),
     [
-        ("await jobs.settle(ctx)\n    await settle(ctx)", 2),
+        ("await jobs.settle(ctx)\n    await jobs.settle(ctx)", 2),
+        ("await jobs.settle(ctx)\n    await service.settle(ctx)", 1),
         ("await jobs.settle(ctx)\n    settle", 1),
         ("await jobs.unsettle(ctx)", 0),
     ],

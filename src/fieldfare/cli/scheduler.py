@@ -1,9 +1,10 @@
 """What keeps the parts of a worker running, whatever happens to the database.
 
-The parts are the schedules, the relay of the outbox and the queue of jobs. What must hold: `work`
-returns only when it is asked to, and then within its patience. PgQueuer's scheduler gives each time
-of a schedule to one worker, also after a crash, but ends with the first statement that fails, as
-the other parts do; here each is begun anew, after a pause that grows up to a bound.
+The parts are what runs at the start, the schedules, the relay of the outbox and the queue of jobs.
+What must hold: `work` returns only when it is asked to, and then within its patience. PgQueuer's
+scheduler gives each time of a schedule to one worker, also after a crash, but ends with the first
+statement that fails, as the other parts do; here each is begun anew, after a pause that grows up to
+a bound.
 """
 
 import asyncio
@@ -67,11 +68,15 @@ def _parts(
 ) -> list[Part]:
     queries = job_queries(ctx.db, {topic.name: topic.retry.tries for topic in topics})
     names = [topic.name for topic in topics]
-    at_start = [schedule for schedule in schedules if schedule.at_start]
     return [
         Part(
+            name="start",
+            run=lambda: _run_at_start(ctx, schedules, stop),
+            patience_s=DRAIN_S,
+        ),
+        Part(
             name="schedules",
-            run=lambda: _run_schedules(ctx, at_start, schedules, stop),
+            run=lambda: _run_schedules(ctx, schedules, stop),
             patience_s=DRAIN_S,
         ),
         Part(
@@ -138,15 +143,17 @@ async def _pause(db: Database, stop: asyncio.Event, delay_s: float) -> None:
         await asyncio.wait_for(stop.wait(), delay_s)
 
 
-async def _run_schedules(
-    ctx: JobContext,
-    at_start: list[Schedule],
-    schedules: Sequence[Schedule],
-    stop: asyncio.Event,
+async def _run_at_start(
+    ctx: JobContext, schedules: Sequence[Schedule], stop: asyncio.Event
 ) -> None:
-    # Taken off the list, because a part that is begun anew is no start of the worker.
-    while at_start and not stop.is_set():
-        await run_job(ctx, at_start.pop(0))
+    # Beside the other parts: one of these that takes long keeps nothing else waiting.
+    await asyncio.gather(*(run_job(ctx, schedule) for schedule in schedules if schedule.at_start))
+    await stop.wait()
+
+
+async def _run_schedules(
+    ctx: JobContext, schedules: Sequence[Schedule], stop: asyncio.Event
+) -> None:
     scheduler = SchedulerManager(queue_queries(ctx.db))
     scheduler.shutdown = stop
     for schedule in schedules:

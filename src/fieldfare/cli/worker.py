@@ -49,13 +49,14 @@ async def run_worker(settings: Settings) -> None:
     with _stop_on_signals() as stop:
         # Loaded here: commands that run no jobs do not pay for what comes with them.
         from fieldfare.cli.scheduler import work
-        from fieldfare.jobs import JobContext
+        from fieldfare.jobs import make_context
 
         db = await open_migrated_database(
             settings.database_url, pool_size=settings.pool_size, application="fieldfare-worker"
         )
         try:
-            await work(JobContext(db=db, settings=settings), stop)
+            context = make_context(db, settings)
+            await work(context, stop)
         finally:
             # By now nothing is under way: only a server that does not answer takes longer.
             with contextlib.suppress(TimeoutError):

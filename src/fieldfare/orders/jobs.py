@@ -9,10 +9,12 @@ from uuid import UUID
 
 from fieldfare.db.pool import Connection, Database, connection, transaction
 from fieldfare.integrations.stripe.gateway import StripeGateway, list_charged, look_up_intent
-from fieldfare.integrations.stripe.model import Charged, Event
+from fieldfare.integrations.stripe.errors import ProcessorAway
+from fieldfare.integrations.stripe.model import Charged, Event, Unknown
 from fieldfare.kernel.ids import parse_id
 from fieldfare.notifications.service.outbox import tell
 from fieldfare.orders import store
+from fieldfare.orders.model import Purchase
 from fieldfare.orders.service.settle import settle, watch
 from fieldfare.payments.service.exceptions import open_exception
 from fieldfare.payments.service.inbox import find_waiting_event, mark_done
@@ -50,45 +52,62 @@ async def work_event(db: Database, gateway: StripeGateway, event_row: UUID) -> s
         event = await find_waiting_event(conn, event_row)
     if event is None:
         return "done before"
-    if event.kind in TELLING_EVENTS and _is_for_purchase(event):
-        purchase_id = parse_id(_metadata(event).get("subject_id") or "")
-        if purchase_id is not None and await _is_ours(db, purchase_id):
-            settled = await settle(db, gateway, purchase_id, event_row=event_row)
+    if event.kind not in TELLING_EVENTS:
+        return await _finish(db, event_row, "noted")
+    purchase = await _find_purchase(db, event)
+    if purchase is not None and purchase.state == "pending":
+        settled = await settle(db, gateway, purchase.id, event_row=event_row)
+        if settled is None:
             # What is still unknown has its timer; the event has told all that it could.
-            if settled is None:
-                await _finish(db, event_row)
-            return "settled" if settled else "still unknown"
+            return await _finish(db, event_row, "still unknown")
+        purchase = await _find_purchase(db, event)
     if event.kind == "payment_intent.succeeded":
-        await _report_stray(db, gateway, event)
-    await _finish(db, event_row)
+        return await _hold_against(db, gateway, event, event_row, purchase)
+    return await _finish(db, event_row, "noted")
+
+
+async def _find_purchase(db: Database, event: Event) -> Purchase | None:
+    """The order that an event's intent is for, by our metadata."""
+    metadata = event.subject.get("metadata")
+    tags = metadata if isinstance(metadata, dict) else {}
+    purchase_id = parse_id(str(tags.get("subject_id") or ""))
+    if tags.get("subject") != "purchase" or purchase_id is None:
+        return None
+    async with connection(db) as conn:
+        return await store.find_any_purchase(conn, purchase_id)
+
+
+async def _finish(db: Database, event_row: UUID, said: str) -> str:
+    async with transaction(db) as conn:
+        await mark_done(conn, event_row)
+    return said
+
+
+async def _hold_against(
+    db: Database,
+    gateway: StripeGateway,
+    event: Event,
+    event_row: UUID,
+    purchase: Purchase | None,
+) -> str:
+    """A charge must be its order's; any other goes on the list, with the event in one commit."""
+    if purchase is not None and purchase.charge_id == event.subject.get("latest_charge"):
+        return await _finish(db, event_row, "settled")
+    outcome = await look_up_intent(gateway, str(event.subject.get("id")))
+    if isinstance(outcome, Unknown):
+        raise ProcessorAway(
+            f"The card processor does not say what the intent of an event is ({outcome.reason}). "
+            "The event is worked on again later."
+        )
+    async with transaction(db) as conn:
+        if isinstance(outcome, Charged) and not _is_settled_by(purchase, outcome):
+            await _open_stray(conn, outcome)
+        await mark_done(conn, event_row)
     return "noted"
 
 
-def _metadata(event: Event) -> dict[str, str]:
-    metadata = event.subject.get("metadata")
-    return metadata if isinstance(metadata, dict) else {}
-
-
-def _is_for_purchase(event: Event) -> bool:
-    return _metadata(event).get("subject") == "purchase"
-
-
-async def _is_ours(db: Database, purchase_id: UUID) -> bool:
-    async with connection(db) as conn:
-        return await store.find_any_purchase(conn, purchase_id) is not None
-
-
-async def _finish(db: Database, event_row: UUID) -> None:
-    async with transaction(db) as conn:
-        await mark_done(conn, event_row)
-
-
-async def _report_stray(db: Database, gateway: StripeGateway, event: Event) -> None:
-    """A charge that no order of ours asked for."""
-    outcome = await look_up_intent(gateway, str(event.subject.get("id")))
-    if isinstance(outcome, Charged):
-        async with transaction(db) as conn:
-            await _open_stray(conn, outcome)
+def _is_settled_by(purchase: Purchase | None, charged: Charged) -> bool:
+    return purchase is not None and purchase.charge_id == charged.charge_id
 
 
 async def _open_stray(conn: Connection, charged: Charged) -> None:
@@ -117,10 +136,10 @@ async def reconcile(db: Database, gateway: StripeGateway, *, back: timedelta) ->
         purchase_id = parse_id(charged.subject_id or "")
         async with connection(db) as conn:
             purchase = await store.find_any_purchase(conn, purchase_id) if purchase_id else None
-        if purchase is None or purchase.state == "failed":
+        if purchase is not None and purchase.state == "pending":
+            counts["settled"] += await settle(db, gateway, purchase.id) is not None
+        elif not _is_settled_by(purchase, charged):
             async with transaction(db) as conn:
                 await _open_stray(conn, charged)
             counts["without_order"] += 1
-        elif purchase.state == "pending":
-            counts["settled"] += await settle(db, gateway, purchase.id) is not None
     return counts

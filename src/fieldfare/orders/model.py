@@ -268,3 +268,43 @@ class RecentPurchase(msgspec.Struct, frozen=True, kw_only=True):
     def group_id(self) -> str:
         """The order group id: the processor's charge, else the purchase's own id."""
         return self.charge_id or str(self.id)
+
+
+class BilledLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line as a receipt shows it."""
+
+    project_id: int
+    kind: LineKind
+    mass_mg: int
+    trees: int
+    billed_micro: int
+
+
+class ReceiptFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a receipt says of a purchase beside its lines."""
+
+    id: UUID
+    account_id: int
+    state: PurchaseState
+    payment_method: PaymentMethod
+    mass_mg: int
+    trees: int
+    amount_cents: int
+    charge_minor: int
+    currency: str
+    rate: Decimal
+    rate_on: date | None
+    tax_rate_ppm: int
+    tax_minor: int
+    seller_tax_id: str | None
+    seller_address: str | None
+    buyer_tax_id: str | None
+    buyer_address: str | None
+    charge_id: str | None
+    certificate_slug: UUID
+    paid_at: datetime | None
+
+    @property
+    def group_id(self) -> str:
+        """The order group id: the processor's charge, else the purchase's own id."""
+        return self.charge_id or str(self.id)

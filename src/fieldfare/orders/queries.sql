@@ -196,6 +196,11 @@ select c.verdict, c.status, c.answer, c.subject_id,
     (select count(*) from told) as topics
 from claimed c;
 
+-- name: look_at_key^
+-- What a client's key says, recording nothing.
+select verdict, status, answer, subject_id
+from http.claim_keys_v1(array[:key_hash::bytea], array[:fingerprint::bytea]);
+
 -- name: lock_pending^
 -- A purchase that is not settled yet, locked until the transaction ends.
 select id, account_id, kind, mass_mg, trees, amount_cents, send_receipt, quote, created_at
@@ -292,6 +297,27 @@ select id, purchase_id, charge_id, created_at, mass_mg, trees, billed_micro, cur
 from orders.listed_line
 where purchase_id = :purchase_id and account_id = :account_id and kind = :kind
 order by id desc;
+
+-- name: number_receipt$
+-- The number of a purchase's receipt, drawn once.
+update orders.purchase
+set receipt_number = coalesce(receipt_number, nextval('orders.receipt_number'))
+where id = :purchase_id
+returning receipt_number;
+
+-- name: find_receipt_facts^
+-- What a receipt says of a purchase beside its lines.
+select id, account_id, state, payment_method, mass_mg, trees, amount_cents, charge_minor, currency,
+    rate, rate_on, tax_rate_ppm, tax_minor, seller_tax_id, seller_address, buyer_tax_id,
+    buyer_address, charge_id, certificate_slug, paid_at
+from orders.purchase
+where id = :purchase_id;
+
+-- name: list_receipt_lines
+select project_id, kind, mass_mg, trees, billed_micro
+from orders.line
+where purchase_id = :purchase_id
+order by project_id;
 
 -- name: list_purchases_from
 -- Purchases after an id, oldest first, with what their lines are held against.

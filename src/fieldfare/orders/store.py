@@ -14,6 +14,7 @@ from fieldfare.http.idempotency import RequestKey
 from fieldfare.kernel.ids import instant_of
 from fieldfare.orders.model import (
     AnswerParts,
+    BilledLine,
     CardOrder,
     FrozenQuote,
     LineKind,
@@ -22,6 +23,7 @@ from fieldfare.orders.model import (
     Order,
     PendingPurchase,
     Purchase,
+    ReceiptFacts,
     RecentPurchase,
     Share,
 )
@@ -124,6 +126,17 @@ async def open_card_order(
         outbox_id=new_id(),
         settle_after=settle_after,
     )
+    return _verdict(row)
+
+
+async def look_at_key(conn: Connection, key: RequestKey) -> KeyVerdict:
+    """What a client's key says now; nothing is recorded under it."""
+    return _verdict(
+        await _queries.look_at_key(conn, key_hash=key.key_hash, fingerprint=key.fingerprint)
+    )
+
+
+def _verdict(row: Any) -> KeyVerdict:
     return KeyVerdict(
         verdict=row["verdict"],
         status=row["status"],
@@ -295,6 +308,24 @@ async def list_lines_of_purchase(
         conn, account_id=account_id, kind=kind, purchase_id=purchase_id
     )
     return [LineRow(**row) async for row in rows]
+
+
+async def number_receipt(conn: Connection, purchase_id: UUID) -> int:
+    """The number of a purchase's receipt, drawn once."""
+    number: int = await _queries.number_receipt(conn, purchase_id=purchase_id)
+    return number
+
+
+async def find_receipt_facts(conn: Connection, purchase_id: UUID) -> ReceiptFacts | None:
+    """What a receipt says of a purchase beside its lines."""
+    row = await _queries.find_receipt_facts(conn, purchase_id=purchase_id)
+    return None if row is None else ReceiptFacts(**row)
+
+
+async def list_receipt_lines(conn: Connection, purchase_id: UUID) -> list[BilledLine]:
+    """A purchase's lines as it was billed, by project."""
+    rows = _queries.list_receipt_lines(conn, purchase_id=purchase_id)
+    return [BilledLine(**row) async for row in rows]
 
 
 async def list_purchases_from(conn: Connection, *, after_id: UUID, at_most: int) -> list[Any]:

@@ -8,11 +8,19 @@ where subject_id = :subject_id
 order by id desc
 limit 1;
 
--- name: update_payment_sent!
--- The request goes out once more; noted before it does.
+-- name: lease_payment$
+-- The request may go out once more: noted before it does, and true only if nobody settled the payment,
+-- nobody else waits for its answer, and the processor still knows its key.
 update payments.payment
 set last_sent_at = now(), leased_until = now() + :lease::interval
-where id = :payment_id and state = 'pending';
+where id = :payment_id and state = 'pending' and (leased_until is null or leased_until <= now())
+    and first_sent_at > now() - :resend_within::interval
+returning true;
+
+-- name: lock_sent_again$
+-- Whether the request went out more than once; the row is locked, so it does not go out any more before
+-- the transaction ends.
+select last_sent_at > first_sent_at from payments.payment where id = :payment_id for update;
 
 -- name: update_payment_released!
 -- Nobody waits for its answer any longer.

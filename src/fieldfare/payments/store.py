@@ -26,9 +26,23 @@ async def find_payment_of(conn: Connection, subject_id: UUID) -> Payment | None:
     return None if row is None else Payment(**row)
 
 
-async def update_payment_sent(conn: Connection, payment_id: UUID, lease: timedelta) -> None:
-    """Note that the request goes out once more."""
-    await _queries.update_payment_sent(conn, payment_id=payment_id, lease=lease)
+async def lease_payment(
+    conn: Connection, payment_id: UUID, *, lease: timedelta, resend_within: timedelta
+) -> bool:
+    """Note that the request goes out once more.
+
+    False if it must not: the payment is settled, somebody else waits for its answer, or it first
+    went out longer ago than `resend_within`.
+    """
+    leased = await _queries.lease_payment(
+        conn, payment_id=payment_id, lease=lease, resend_within=resend_within
+    )
+    return bool(leased)
+
+
+async def lock_sent_again(conn: Connection, payment_id: UUID) -> bool:
+    """Whether the request went out more than once; until the transaction ends it cannot again."""
+    return bool(await _queries.lock_sent_again(conn, payment_id=payment_id))
 
 
 async def update_payment_released(conn: Connection, payment_id: UUID) -> None:

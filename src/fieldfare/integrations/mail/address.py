@@ -23,8 +23,8 @@ _ATOM = r"(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]|[^\x00-\x9f\s\u2028\u2029\ud800-\udf
 _LOCAL_PART = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-# With these a name would need quotes, and the standard library drops quotes when it folds a long
-# header under SMTPUTF8: an address in a name would then be one more recipient.
+# With these a name needs quotes, and a program that loses the quotes, as the standard library does
+# when it folds a long header, takes an address in a name for one more recipient.
 _SPECIALS = re.compile(r"[\"<>@,:;\\()\[\]]+")
 
 
@@ -59,10 +59,10 @@ def parse_address(text: str, name: str = "") -> Address:
 
 def parse_sender(mailbox: str) -> Address:
     """The sender of a `MailServer`; raises `ValueError`, because no mail could ever leave."""
-    name, address = email.utils.parseaddr(mailbox)
     try:
+        ((name, address),) = email.utils.getaddresses([mailbox])
         return parse_address(address, name)
-    except MailRefused as refusal:
+    except (MailRefused, ValueError) as refusal:
         raise ValueError(
             f"{mailbox!r} is no mailbox to send from; "
             "give one such as receipts@example.org or Example <receipts@example.org>"

@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from email import policy
-from email.headerregistry import Address as HeaderAddress
+from email.header import Header
 from email.message import EmailMessage
 from email.parser import Parser
+from email.utils import format_datetime
 
 import msgspec
 
@@ -20,6 +21,7 @@ from fieldfare.integrations.mail.errors import MailRefused
 from fieldfare.integrations.mail.model import Mail
 
 HEADER_CHARACTERS = 500
+LINE_CHARACTERS = 76
 
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+>")
 _HEADER_NAME = re.compile(r"[A-Za-z]+(?:-[A-Za-z]+)*")
@@ -47,26 +49,27 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
 def write_mail(mail: Mail, sender: Address, now: datetime) -> Written:
     """`mail` from `sender`, dated `now`; raises `MailRefused` if it cannot be written safely."""
     recipient = parse_address(mail.to, mail.to_name)
-    is_ascii = sender.is_ascii and recipient.is_ascii
-    message = EmailMessage(policy=policy.SMTP if is_ascii else policy.SMTPUTF8)
-    for name, value in _headers(mail, now):
-        message[name] = _safe(name, value)
-    message["From"] = _mailbox(sender)
-    message["To"] = _mailbox(recipient)
+    head = list(_headers(mail, sender, recipient, now))
+    body = EmailMessage(policy=policy.SMTP)
     # Quoted-printable passes every server as it is, and no line of it is too long.
-    message.set_content(mail.text, cte="quoted-printable")
-    message.add_alternative(mail.html, subtype="html", cte="quoted-printable")
-    content = message.as_bytes()
-    _read_back(content, message, recipient)
+    body.set_content(mail.text, cte="quoted-printable")
+    body.add_alternative(mail.html, subtype="html", cte="quoted-printable")
+    written_head = "".join(f"{name}: {value}\r\n" for name, value in head)
+    content = written_head.encode() + body.as_bytes()
+    _read_back(content, [*(name for name, _ in head), *body.keys()], mail, recipient)
     return Written(sender=sender, recipient=recipient, content=content)
 
 
-def _headers(mail: Mail, now: datetime) -> Iterator[tuple[str, str | datetime]]:
+def _headers(
+    mail: Mail, sender: Address, recipient: Address, now: datetime
+) -> Iterator[tuple[str, str]]:
     if not _MESSAGE_ID.fullmatch(mail.message_id):
         raise MailRefused("the mail's Message-ID is malformed")
     yield "Message-ID", mail.message_id
-    yield "Date", now
-    yield "Subject", mail.subject
+    yield "Date", format_datetime(now)
+    yield "From", _mailbox("From", sender)
+    yield "To", _mailbox("To", recipient)
+    yield "Subject", _folded("Subject", mail.subject)
     # RFC 3834: nobody's holiday answers it; the second one is what Exchange listens to.
     yield "Auto-Submitted", "auto-generated"
     yield "X-Auto-Response-Suppress", "All"
@@ -74,28 +77,38 @@ def _headers(mail: Mail, now: datetime) -> Iterator[tuple[str, str | datetime]]:
         lower = name.lower()
         if not _HEADER_NAME.fullmatch(name) or lower in _OURS or lower.startswith(_OURS_BEGIN):
             raise MailRefused("the mail has a header that is not its own to set")
-        yield name, value
+        yield name, _folded(name, value)
 
 
-def _safe(name: str, value: str | datetime) -> str | datetime:
-    if isinstance(value, str) and (_UNSAFE.search(value) or len(value) > HEADER_CHARACTERS):
-        raise MailRefused(f"the mail's {name} has a control character, or is too long")
-    return value
+def _mailbox(header: str, address: Address) -> str:
+    """An address with its name, which is quoted where it would otherwise be read as more."""
+    if not address.name:
+        return str(address)
+    quoted = f'"{address.name}"' if "." in address.name else address.name
+    name = quoted if address.name.isascii() else address.name
+    return f"{_folded(header, name)}\r\n <{address}>"
 
 
-def _mailbox(address: Address) -> HeaderAddress:
-    if _UNSAFE.search(address.name):
-        raise MailRefused("the mail has a control character in a name")
-    return HeaderAddress(address.name, address.local_part, address.domain)
+def _folded(header: str, value: str) -> str:
+    """A value in lines of its own length; raises `MailRefused` for one that could end its line.
+
+    `EmailMessage` is not asked to do it: where it breaks a long value between two encoded words it
+    loses the blank between them, and around a long name it loses the quotes.
+    """
+    if _UNSAFE.search(value) or len(value) > HEADER_CHARACTERS:
+        raise MailRefused(f"the mail's {header} has a control character, or is too long")
+    charset = "us-ascii" if value.isascii() else "utf-8"
+    folded = Header(value, charset, LINE_CHARACTERS, header)
+    return folded.encode(linesep="\r\n")
 
 
-def _read_back(content: bytes, message: EmailMessage, recipient: Address) -> None:
+def _read_back(content: bytes, names: list[str], mail: Mail, recipient: Address) -> None:
     """Refuse bytes that a reader would take for another mail than the one that was written."""
     read = Parser(policy=policy.default).parsestr(content.decode(), headersonly=True)
-    mailboxes = [(m.username, m.domain) for m in read["To"].addresses]
+    mailboxes = [(mailbox.username, mailbox.domain) for mailbox in read["To"].addresses]
     if (
-        sorted(read.keys()) != sorted(message.keys())
-        or read["Message-ID"] != message["Message-ID"]
+        read.keys() != names
+        or read["Message-ID"] != mail.message_id
         or mailboxes != [(recipient.local_part, recipient.domain)]
     ):
         raise MailRefused("the mail's headers cannot be written so that they read as they should")

@@ -2,7 +2,8 @@
 
 The signature is HMAC-SHA256 over `t.body` (the processor's scheme `v1`), compared in constant time
 by the SDK. A message older than five minutes, or more than a minute ahead of us, is refused: a
-recorded one must not be played again.
+recorded one must not be played again. So the time that is looked at must be the one that is signed:
+a header that names more than one is refused.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,8 @@ from fieldfare.integrations.stripe.model import Event, EventRefused
 
 OLDEST = timedelta(minutes=5)
 EARLIEST = timedelta(minutes=1)
+SECONDS_DIGITS = 11
+"""Of a Unix time: enough until the year 5138."""
 
 
 class _Data(msgspec.Struct):
@@ -60,8 +63,10 @@ def read_event(payload: bytes) -> Event:
 
 
 def _signed_at(signature: str) -> datetime:
-    for part in signature.split(","):
-        name, _, value = part.strip().partition("=")
-        if name == "t" and value.isascii() and value.isdigit() and len(value) <= 11:
-            return datetime.fromtimestamp(int(value), UTC)
-    raise EventRefused("there is no signature")
+    if not signature.isascii():
+        raise EventRefused("there is no signature")
+    parts = [part.partition("=") for part in signature.split(",")]
+    times = [value for name, _, value in parts if name.strip() == "t"]
+    if len(times) != 1 or not times[0].isdigit() or len(times[0]) > SECONDS_DIGITS:
+        raise EventRefused("there is no signature")
+    return datetime.fromtimestamp(int(times[0]), UTC)

@@ -1,17 +1,20 @@
 """Calls to the processor by its official SDK: one try each, a fixed API version, a time-out.
 
 The SDK's own retries are off: what may be sent again, and until when, is decided by
-`payments.rules`, which knows when it was first sent.
+`payments.rules`, which knows when it was first sent. No call outlasts its time, however slowly the
+answer trickles in, and none is made while a transaction is open.
 """
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import stripe
 
 from fieldfare.db.pool import assert_no_transaction
+from fieldfare.integrations.stripe.errors import ProcessorAway
 from fieldfare.integrations.stripe.model import (
     Card,
     Charged,
@@ -27,15 +30,22 @@ DEFAULT_URL = "https://api.stripe.com"
 REQUEST_SECONDS = 25.0
 PAGE = 100
 
+T = TypeVar("T")
+
 
 class StripeGateway(msgspec.Struct, frozen=True):
     """A way to one account of the processor."""
 
     client: stripe.StripeClient
+    request_s: float = REQUEST_SECONDS
+    """What one call may take from its first byte to the last one of its answer."""
 
 
 def open_gateway(api_key: str, url: str, *, request_s: float = REQUEST_SECONDS) -> StripeGateway:
-    """A gateway that calls `url` with `api_key`; nothing is sent yet."""
+    """A gateway that calls `url` with `api_key`, each call within `request_s` seconds.
+
+    Nothing is sent yet.
+    """
     return StripeGateway(
         stripe.StripeClient(
             api_key,
@@ -43,8 +53,19 @@ def open_gateway(api_key: str, url: str, *, request_s: float = REQUEST_SECONDS) 
             base_addresses={"api": url},
             max_network_retries=0,
             http_client=stripe.HTTPXClient(timeout=request_s),
-        )
+        ),
+        request_s,
     )
+
+
+async def _answer_of(gateway: StripeGateway, call: Awaitable[T]) -> T:
+    """What one call gives; raises `stripe.StripeError`, also when its time is up."""
+    try:
+        # The SDK's own limit is one for each read: a byte now and then would keep it waiting.
+        async with asyncio.timeout(gateway.request_s):
+            return await call
+    except TimeoutError as error:
+        raise stripe.APIConnectionError("The answer took too long.") from error
 
 
 async def create_intent(gateway: StripeGateway, request: bytes, key: str) -> Outcome:
@@ -52,8 +73,9 @@ async def create_intent(gateway: StripeGateway, request: bytes, key: str) -> Out
     assert_no_transaction()
     parameters: Any = msgspec.json.decode(request)
     try:
-        intent = await gateway.client.v1.payment_intents.create_async(
-            parameters, {"idempotency_key": key}
+        intent = await _answer_of(
+            gateway,
+            gateway.client.v1.payment_intents.create_async(parameters, {"idempotency_key": key}),
         )
     except stripe.StripeError as error:
         return _outcome_of_error(error)
@@ -64,7 +86,9 @@ async def look_up_intent(gateway: StripeGateway, intent_id: str) -> Outcome:
     """What became of an intent whose id is known."""
     assert_no_transaction()
     try:
-        intent = await gateway.client.v1.payment_intents.retrieve_async(intent_id)
+        intent = await _answer_of(
+            gateway, gateway.client.v1.payment_intents.retrieve_async(intent_id)
+        )
     except stripe.StripeError as error:
         return Unknown(reason=_reason(error))
     return _outcome_of_intent(intent)
@@ -91,19 +115,27 @@ async def find_intent(
 async def list_charged(
     gateway: StripeGateway, *, created_from: datetime, created_to: datetime
 ) -> AsyncIterator[Charged]:
-    """Every intent of a time that was charged, newest first; raises `stripe.StripeError`."""
+    """Every intent of a time that was charged, newest first; raises `ProcessorAway`."""
     assert_no_transaction()
-    async for intent in _intents(gateway, created_from, None, created_to):
-        outcome = _outcome_of_intent(intent)
-        if isinstance(outcome, Charged):
-            yield outcome
+    try:
+        async for intent in _intents(gateway, created_from, None, created_to):
+            outcome = _outcome_of_intent(intent)
+            if isinstance(outcome, Charged):
+                yield outcome
+    except stripe.StripeError as error:
+        raise ProcessorAway(
+            f"The card processor's list of charges cannot be read ({_reason(error)}). "
+            "It is read again later."
+        ) from error
 
 
 async def cancel_intent(gateway: StripeGateway, intent_id: str) -> bool:
     """Close an intent so that nobody can confirm it later; True once it certainly is closed."""
     assert_no_transaction()
     try:
-        intent = await gateway.client.v1.payment_intents.cancel_async(intent_id)
+        intent = await _answer_of(
+            gateway, gateway.client.v1.payment_intents.cancel_async(intent_id)
+        )
     except stripe.StripeError:
         intent_outcome = await look_up_intent(gateway, intent_id)
         return isinstance(intent_outcome, Declined) and intent_outcome.intent_id is None
@@ -148,7 +180,7 @@ async def _intents(
         parameters["customer"] = customer
     more = True
     while more:
-        page = await gateway.client.v1.payment_intents.list_async(parameters)
+        page = await _answer_of(gateway, gateway.client.v1.payment_intents.list_async(parameters))
         for intent in page.data:
             yield intent
         more = page.has_more and bool(page.data)
@@ -163,7 +195,7 @@ def _subject_id(intent: stripe.PaymentIntent) -> str | None:
 
 def _outcome_of_intent(intent: stripe.PaymentIntent) -> Outcome:
     match intent.status:
-        case "succeeded":
+        case "succeeded" if intent.latest_charge is not None:
             return Charged(
                 intent_id=intent.id,
                 charge_id=_id(intent.latest_charge),
@@ -218,5 +250,7 @@ def _decline_code(error: Any) -> str:
 
 
 def _id(reference: Any) -> str:
-    """The id of an object that the processor gives as an id or whole."""
+    """The id of an object that the processor gives as an id, whole, or not at all: then empty."""
+    if reference is None:
+        return ""
     return reference if isinstance(reference, str) else str(reference.id)

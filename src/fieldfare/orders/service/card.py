@@ -14,9 +14,9 @@ from uuid import UUID
 from fieldfare.accounts.service import find_card
 from fieldfare.db.ids import new_id
 from fieldfare.db.pool import Database, connection
-from fieldfare.http.idempotency import RequestKey, StoredAnswer, find_answer, in_flight, mismatch
+from fieldfare.http.idempotency import RequestKey, StoredAnswer, in_flight, mismatch
 from fieldfare.integrations.stripe.gateway import StripeGateway
-from fieldfare.integrations.stripe.model import Unknown
+from fieldfare.integrations.stripe.model import Card, Unknown
 from fieldfare.kernel.errors import ProblemError
 from fieldfare.orders import store
 from fieldfare.orders.errors import NoPaymentMethod, PaymentOutcomeUnknown
@@ -25,7 +25,7 @@ from fieldfare.orders.rules import answer_with_charge, freeze
 from fieldfare.orders.service.settle import settle, settle_with
 from fieldfare.payments import rules as payment_rules
 from fieldfare.payments.model import NewPayment
-from fieldfare.payments.service.outcomes import find_payment_of, release, send_first
+from fieldfare.payments.service.outcomes import find_payment_of, send
 
 SETTLE_AFTER = timedelta(minutes=1)
 
@@ -38,30 +38,61 @@ async def place_card_order(
     `answer` is what is to be said, with an empty id. Raises `NoPaymentMethod`, `CardDeclined`,
     `PaymentOutcomeUnknown`, and 409 or 422 for the key.
     """
-    opening = await _prepare(db, order, answer)
+    async with connection(db) as conn:
+        card = await find_card(conn, order.account_id)
+    if card is None:
+        return await _without_card(db, gateway, key)
+    opening = _open(order, answer, card)
     async with connection(db) as conn:
         verdict = await store.open_card_order(conn, opening, key, settle_after=SETTLE_AFTER)
+    first = None if key is None else await _first_answer(db, gateway, key, verdict)
+    return await _charge(db, gateway, opening) if first is None else first
+
+
+async def find_first_answer(
+    db: Database, gateway: StripeGateway, key: RequestKey
+) -> StoredAnswer | None:
+    """What was answered to the first request with this key; None if the key is free.
+
+    An order whose outcome was not known is settled first. Raises 409 or 422 for the key, and
+    `PaymentOutcomeUnknown`.
+    """
+    async with connection(db) as conn:
+        verdict = await store.look_at_key(conn, key)
+    return await _first_answer(db, gateway, key, verdict)
+
+
+async def _first_answer(
+    db: Database, gateway: StripeGateway, key: RequestKey, verdict: store.KeyVerdict
+) -> StoredAnswer | None:
     match verdict.verdict:
         case "free":
-            return await _charge(db, gateway, opening)
-        case "pending" if verdict.subject_id is not None and key is not None:
-            return await retry_card_order(db, gateway, verdict.subject_id, key)
+            return None
         case "replay" if verdict.answer is not None and verdict.status is not None:
             return StoredAnswer(status=verdict.status, body=verdict.answer)
+        case "pending" if verdict.subject_id is not None:
+            return await _retry_card_order(db, gateway, verdict.subject_id, key)
         case "mismatch":
             raise mismatch()
         case _:
             raise in_flight()
 
 
-async def _prepare(db: Database, order: Order, answer: bytes) -> CardOrder:
-    async with connection(db) as conn:
-        card = await find_card(conn, order.account_id)
-    if card is None:
-        raise NoPaymentMethod(
-            'No card is on file for this account. Add one, or pay with paymentMethod "credits".',
-            param="paymentMethod",
-        )
+async def _without_card(
+    db: Database, gateway: StripeGateway, key: RequestKey | None
+) -> StoredAnswer:
+    """The card may have been taken away since the first request with this key."""
+    first = None if key is None else await find_first_answer(db, gateway, key)
+    if first is not None:
+        return first
+    raise NoPaymentMethod(
+        'No card is on file for this account. Add one, or pay with paymentMethod "credits".',
+        param="paymentMethod",
+    )
+
+
+def _open(order: Order, answer: bytes, card: Card) -> CardOrder:
+    """The order as it is frozen before anything is sent."""
     quote = order.quote
     payment_id = new_id()
     request = payment_rules.frozen_request(
@@ -96,15 +127,12 @@ async def _charge(db: Database, gateway: StripeGateway, opening: CardOrder) -> b
         async with connection(db) as conn:
             payment = await find_payment_of(conn, purchase_id)
         assert payment is not None, "phase one recorded it"
-        outcome = await send_first(gateway, payment)
+        outcome = await send(db, gateway, payment)
         if isinstance(outcome, Unknown):
             # It may have been charged before the answer was lost: one look decides most of them.
             settled = await settle(db, gateway, purchase_id)
         else:
             settled = await settle_with(db, payment, outcome, first_try=True)
-        if settled is None:
-            async with connection(db) as conn:
-                await release(conn, payment)
     except ProblemError as problem:
         # The database went away in between; the order is neither lost nor known.
         raise PaymentOutcomeUnknown(purchase_id) from problem
@@ -116,7 +144,7 @@ async def _charge(db: Database, gateway: StripeGateway, opening: CardOrder) -> b
     return answer_with_charge(opening.quote.answer, settled.charge_id)
 
 
-async def retry_card_order(
+async def _retry_card_order(
     db: Database, gateway: StripeGateway, purchase_id: UUID, key: RequestKey
 ) -> StoredAnswer:
     """The client asks again for an order whose outcome was not known."""
@@ -129,8 +157,8 @@ async def retry_card_order(
     if settled is None:
         raise PaymentOutcomeUnknown(purchase_id)
     async with connection(db) as conn:
-        stored = await find_answer(conn, key)
-    if stored is None:
+        now_said = await store.look_at_key(conn, key)
+    if now_said.answer is None or now_said.status is None:
         # The request turned out to have made nothing, which freed the key.
         raise settled.refusal or in_flight()
-    return stored
+    return StoredAnswer(status=now_said.status, body=now_said.answer)

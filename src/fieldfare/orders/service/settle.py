@@ -28,8 +28,10 @@ from fieldfare.payments.service.inbox import mark_done
 from fieldfare.payments.service.outcomes import (
     find_out,
     find_payment_of,
+    lock_sent_again,
     record_charged,
     record_failed,
+    release,
 )
 
 RECEIPT_TOPIC = "receipt_due"
@@ -71,7 +73,7 @@ async def settle_with(
     """Record what an answer proves about an order; None if it proves nothing.
 
     `first_try` says that nothing was sent before, so that a request which was not begun is known to
-    have made nothing.
+    have made nothing, unless somebody else sent it again meanwhile.
     """
     async with transaction(db) as conn:
         pending = await store.lock_pending(conn, payment.subject_id)
@@ -82,7 +84,8 @@ async def settle_with(
         elif isinstance(outcome, Declined):
             settled = await _failed(conn, payment, outcome.code, CardDeclined(outcome.code))
         elif isinstance(outcome, NotExecuted) and first_try:
-            settled = await _not_begun(conn, payment, outcome)
+            again = await lock_sent_again(conn, payment)
+            settled = None if again else await _not_begun(conn, payment, outcome)
         else:
             settled = None
         if event_row is not None and settled is not None:
@@ -103,6 +106,7 @@ async def _paid(
     if differences:
         detail = f"charge {charged.charge_id}: {'; '.join(differences)}"
         await open_exception(conn, "mismatch", str(pending.id), detail)
+        await release(conn, payment)
         return None
     await record_charged(conn, payment, charged)
     await store.write_paid(conn, pending, charge_id=charged.charge_id, paid_at=datetime.now(UTC))
@@ -153,6 +157,9 @@ async def watch(db: Database, purchase_id: UUID, age: timedelta) -> None:
     if age < payment_rules.EXCEPTION_AFTER:
         return
     async with transaction(db) as conn:
+        if await store.lock_pending(conn, purchase_id) is None:
+            # Settled since it was looked at, which closed what was open about it.
+            return
         await open_exception(
             conn,
             "outcome_unknown",

@@ -9,7 +9,7 @@ under way any more.
 from datetime import datetime
 from uuid import UUID
 
-from fieldfare.db.pool import Connection, Database, transaction
+from fieldfare.db.pool import Connection, Database, connection, transaction
 from fieldfare.integrations.stripe.gateway import (
     StripeGateway,
     cancel_intent,
@@ -28,10 +28,14 @@ from fieldfare.payments import rules, store
 from fieldfare.payments.model import Payment
 
 
-async def send_first(gateway: StripeGateway, payment: Payment) -> Outcome:
-    """Send a payment that was recorded a moment ago; gives what the answer proves."""
+async def send(db: Database, gateway: StripeGateway, payment: Payment) -> Outcome:
+    """Send the frozen request of a payment that the caller has leased; gives what is proven."""
     outcome = await create_intent(gateway, payment.request, payment.processor_key)
-    return await _closed(gateway, outcome)
+    outcome = await _closed(gateway, outcome)
+    if isinstance(outcome, Unknown):
+        async with connection(db) as conn:
+            await release(conn, payment)
+    return outcome
 
 
 async def find_out(
@@ -47,16 +51,26 @@ async def find_out(
     if found is not None:
         return await _closed(gateway, found)
     if rules.may_send_again(payment, now):
-        async with transaction(db) as conn:
-            await store.update_payment_sent(conn, payment.id, rules.REQUEST_LEASE)
-        outcome = await create_intent(gateway, payment.request, payment.processor_key)
-        if isinstance(outcome, NotExecuted):
-            # This try did not begin; that says nothing of the earlier ones.
-            return Unknown(reason=f"not sent again: {outcome.reason}")
-        return await _closed(gateway, outcome)
+        return await _send_again(db, gateway, payment)
     if rules.is_lost(payment, now):
         return Declined(code="never_carried_out", intent_id=None)
     return Unknown(reason="no list shows it, and its key is too old to send it again")
+
+
+async def _send_again(db: Database, gateway: StripeGateway, payment: Payment) -> Outcome:
+    async with transaction(db) as conn:
+        leased = await store.lease_payment(
+            conn, payment.id, lease=rules.REQUEST_LEASE, resend_within=rules.RESEND_WITHIN
+        )
+    if not leased:
+        return Unknown(reason="somebody else settled it, or waits for its answer")
+    outcome = await send(db, gateway, payment)
+    if not isinstance(outcome, NotExecuted):
+        return outcome
+    # This try did not begin; that says nothing of the earlier ones.
+    async with connection(db) as conn:
+        await release(conn, payment)
+    return Unknown(reason=f"not sent again: {outcome.reason}")
 
 
 async def _closed(gateway: StripeGateway, outcome: Outcome) -> Outcome:
@@ -79,8 +93,13 @@ async def find_payment_of(conn: Connection, subject_id: UUID) -> Payment | None:
 
 
 async def release(conn: Connection, payment: Payment) -> None:
-    """Nobody waits for the answer any longer; a retry may look for it."""
+    """Nobody waits for its answer any longer; a retry may look for it."""
     await store.update_payment_released(conn, payment.id)
+
+
+async def lock_sent_again(conn: Connection, payment: Payment) -> bool:
+    """Whether the request went out more than once; until the transaction ends it cannot again."""
+    return await store.lock_sent_again(conn, payment.id)
 
 
 async def record_charged(conn: Connection, payment: Payment, charged: Charged) -> None:

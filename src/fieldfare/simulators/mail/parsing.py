@@ -5,6 +5,7 @@ are read by the old, lenient part of the standard library, and what cannot be re
 replacement characters.
 """
 
+import re
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.message import Message
@@ -15,10 +16,15 @@ from fieldfare.kernel.ids import instant_of
 from fieldfare.simulators.mail.model import KeptMail
 
 
+_WORD = r"=\?[^?\s]+\?[bBqQ]\?[^?\s]*\?="
+_ENCODED_WORDS = re.compile(rf"{_WORD}(?: {_WORD})*")
+"""RFC 2047: what lies between two of them does not count."""
+
+
 def read_mail(identifier: UUID, sender: str, recipients: list[str], content: bytes) -> KeptMail:
     """The mail in `content`, which came with this envelope."""
     message = BytesParser().parsebytes(content)
-    headers = [(readable(name), _header(value)) for name, value in message.items()]
+    headers = [(readable(name), _header(value)) for name, value in message.raw_items()]
     by_name = {name.lower(): value for name, value in reversed(headers)}
     return KeptMail(
         id=str(identifier),
@@ -39,12 +45,15 @@ def readable(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _header(value: object) -> str:
-    raw = readable(" ".join(str(value).split()))
+def _header(value: str) -> str:
+    return _ENCODED_WORDS.sub(_decoded_words, readable(" ".join(value.split())))
+
+
+def _decoded_words(found: re.Match[str]) -> str:
     try:
-        return readable(str(make_header(decode_header(raw))))
+        return readable(str(make_header(decode_header(found.group()))))
     except (HeaderParseError, LookupError, ValueError):
-        return raw
+        return found.group()
 
 
 def _body(message: Message, content_type: str) -> str:

@@ -6,36 +6,34 @@ transaction, so a process killed at any line has done all of it or nothing.
 """
 
 import asyncio
-import base64
-import binascii
-import hmac
-import re
-import time
 from typing import Any
 
 import msgspec
 import structlog
 
 from fieldfare.simulators.stripe import faults, keys
+from fieldfare.simulators.stripe.callers import (
+    check_caller,
+    check_rate,
+    parameters_of,
+    version_of,
+)
 from fieldfare.simulators.stripe.config import Fault
 from fieldfare.simulators.stripe.errors import (
     DECLINED,
     ApiError,
     error_body,
     invalid,
-    request_error,
 )
 from fieldfare.simulators.stripe.expand import expand, take_paths
 from fieldfare.simulators.stripe.forms import decode_form
 from fieldfare.simulators.stripe.messages import Cut, Reply, Request
 from fieldfare.simulators.stripe.pages import read_list_params
 from fieldfare.simulators.stripe.routes import Handler, find_route
-from fieldfare.simulators.stripe.shapes import API_VERSION, new_id
+from fieldfare.simulators.stripe.shapes import new_id
 from fieldfare.simulators.stripe.store import attempt, log_request, transaction
 from fieldfare.simulators.stripe.world import Call, World, now
 
-FORM = "application/x-www-form-urlencoded"
-_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(\.[a-z]+)?", re.ASCII)
 _SECRETS = frozenset({"number", "cvc"})
 _log = structlog.get_logger("fieldfare.simulators.stripe")
 
@@ -83,16 +81,16 @@ async def answer(world: World, request: Request) -> Reply:
 
 
 async def _serve(call: Call, request: Request) -> Done:
-    call.version = _version(request)
-    _check_caller(call.world.secret_key, request.headers.get("authorization", ""))
+    call.version = version_of(request)
+    check_caller(call.world.secret_key, request.headers.get("authorization", ""))
     if "stripe-account" in request.headers:
         raise invalid("The simulator does not act on behalf of connected accounts.")
     handler, call.ids = find_route(call.method, call.path)
-    call.params = decode_form(_parameters(request))
+    call.params = decode_form(parameters_of(request))
     fault = faults.strike(call)
     if fault and fault.when == "before" and fault.kind not in {"hang", "500"}:
         return _log_done(call, _at_the_edge(call, fault))
-    _check_rate(call.world)
+    check_rate(call.world)
     if call.key is None:
         return await _run(call, handler, fault, None)
     keys.check_length(call.key)
@@ -103,56 +101,6 @@ async def _serve(call: Call, request: Request) -> Done:
         return await _run(call, handler, fault, kept)
     finally:
         del call.world.running_keys[call.key]
-
-
-def _check_caller(secret_key: str, header: str) -> None:
-    scheme, _, value = header.strip().partition(" ")
-    if scheme.lower() == "basic":
-        try:
-            value = base64.b64decode(value, validate=True).decode().partition(":")[0]
-        except (binascii.Error, UnicodeDecodeError):
-            value = ""
-    if scheme.lower() not in {"bearer", "basic"} or not value:
-        raise request_error(
-            401,
-            "You did not provide an API key. You need to provide your API key in the Authorization "
-            "header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').",
-        )
-    value = value.strip()
-    if not hmac.compare_digest(value.encode(), secret_key.encode()):
-        hidden = f"{value[:8]}{'*' * 8}{value[-4:]}" if len(value) > 16 else "*" * 8
-        raise request_error(401, f"Invalid API Key provided: {hidden}")
-
-
-def _version(request: Request) -> str:
-    version = request.headers.get("stripe-version") or API_VERSION
-    if not _VERSION.fullmatch(version):
-        raise invalid(f"Invalid Stripe API version: {version[:80]}")
-    return version
-
-
-def _parameters(request: Request) -> str:
-    if not request.body:
-        return request.query
-    kind = request.headers.get("content-type", FORM).partition(";")[0].strip().lower()
-    if kind != FORM:
-        raise invalid(f"Invalid request: v1 endpoints take {FORM}, not {kind[:80]}.")
-    try:
-        body = request.body.decode("ascii")
-    except UnicodeDecodeError as error:
-        raise invalid("Invalid request: the body is not form encoded.") from error
-    return f"{request.query}&{body}" if request.query else body
-
-
-def _check_rate(world: World) -> None:
-    if world.config.rate_per_s == 0:
-        return
-    at, recent = time.monotonic(), world.recent_calls
-    while recent and recent[0] <= at - 1:
-        recent.popleft()
-    if len(recent) >= world.config.rate_per_s:
-        raise faults.rate_limited()
-    recent.append(at)
 
 
 async def _run(call: Call, handler: Handler, fault: Fault | None, kept: keys.Kept | None) -> Done:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from fieldfare.simulators.stripe import disputes, intents, setup_intents
+from fieldfare.simulators.stripe import attempts, disputes, setup_intents
 from fieldfare.simulators.stripe.amounts import known_currency
 from fieldfare.simulators.stripe.balances import record
 from fieldfare.simulators.stripe.config import Config, Count, Fault, Seconds
@@ -216,7 +216,7 @@ def _dispute(call: Call, body: bytes) -> Thing:
 
 def _authenticate_payment(call: Call, body: bytes) -> Thing:
     wish = msgspec.json.decode(body or b"{}", type=_Outcome)
-    return intents.authenticate(call, call.ids[0], succeeds=wish.outcome == "succeeded")
+    return attempts.authenticate(call, call.ids[0], succeeds=wish.outcome == "succeeded")
 
 
 def _authenticate_setup(call: Call, body: bytes) -> Thing:

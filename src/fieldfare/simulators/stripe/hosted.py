@@ -6,7 +6,7 @@ Plain HTML forms, so that a browser and a test's HTTP client use them alike.
 import html
 from urllib.parse import parse_qsl, urlencode
 
-from fieldfare.simulators.stripe import checkout, intents
+from fieldfare.simulators.stripe import attempts, checkout
 from fieldfare.simulators.stripe.amounts import known_currency, written
 from fieldfare.simulators.stripe.cards import whole_year
 from fieldfare.simulators.stripe.errors import ApiError, declined
@@ -118,7 +118,7 @@ def _bank(call: Call, identifier: str, form: dict[str, str] | None) -> Reply:
         return html_reply(200, _page("Your bank asks", body))
     succeeds = form.get("outcome") == "succeeded"
     with transaction(call.db):
-        intents.authenticate(call, identifier, succeeds=succeeds)
+        attempts.authenticate(call, identifier, succeeds=succeeds)
     call.world.wake.set()
     query = urlencode(
         {"payment_intent": identifier, "redirect_status": "succeeded" if succeeds else "failed"}
