@@ -21,7 +21,7 @@ from fieldfare.http.middleware import RequestLog
 from fieldfare.http.refusals import EXCEPTION_HANDLERS
 from fieldfare.impact.service.feed import FeedCache, FeedDesk
 from fieldfare.impact.service.history import LiveHistoryDesk
-from fieldfare.integrations.stripe.gateway import open_gateway
+from fieldfare.integrations.stripe.gateway import close_gateway, open_gateway
 from fieldfare.orders.service.desk import LiveOrderDesk
 from fieldfare.payments.service.inbox import LiveEventDesk
 from fieldfare.payments.service.rates import RateCache
@@ -70,6 +70,9 @@ async def _open_edge(settings: Settings) -> AsyncIterator[Edge]:
     db = await open_migrated_database(
         settings.database_url, pool_size=settings.pool_size, application="fieldfare-api"
     )
+    gateway = open_gateway(
+        settings.stripe_key or "", settings.stripe_url, request_s=settings.stripe_timeout_s
+    )
     try:
         async with following(ChangeFeed(db)) as feed:
             yield Edge(
@@ -80,11 +83,7 @@ async def _open_edge(settings: Settings) -> AsyncIterator[Edge]:
                     db=db,
                     cache=CatalogueCache(feed, db),
                     public_url=settings.public_url,
-                    gateway=open_gateway(
-                        settings.stripe_key or "",
-                        settings.stripe_url,
-                        request_s=settings.stripe_timeout_s,
-                    ),
+                    gateway=gateway,
                     rates=RateCache(feed, db),
                     public_feed=FeedCache(feed, db),
                     webhook_secret=settings.stripe_webhook_secret,
@@ -92,4 +91,5 @@ async def _open_edge(settings: Settings) -> AsyncIterator[Edge]:
                 test_desk=SandboxDesk(preset=preset_catalogue(), public_url=settings.public_url),
             )
     finally:
+        await close_gateway(gateway)
         await db.close()

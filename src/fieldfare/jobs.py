@@ -22,7 +22,7 @@ from fieldfare.db.pool import DATABASE_DOWN, Database, transaction
 from fieldfare.http import idempotency
 from fieldfare.impact.jobs import rebuild_feed, refresh_ranking_once
 from fieldfare.integrations.mail import MailServer, MailUnavailable, Security
-from fieldfare.integrations.stripe.gateway import StripeGateway, open_gateway
+from fieldfare.integrations.stripe.gateway import StripeGateway, close_gateway, open_gateway
 from fieldfare.kernel import limits
 from fieldfare.kernel.errors import Unavailable
 from fieldfare.notifications.errors import MailUnderway
@@ -68,6 +68,12 @@ def make_context(db: Database, settings: Settings) -> JobContext:
             settings.stripe_key, settings.stripe_url, request_s=settings.stripe_timeout_s
         )
     return JobContext(db=db, settings=settings, gateway=gateway, mail=_mail_server(settings))
+
+
+async def close_context(ctx: JobContext) -> None:
+    """Give back what `make_context` has opened; the database stays open."""
+    if ctx.gateway is not None:
+        await close_gateway(ctx.gateway)
 
 
 def _mail_server(settings: Settings) -> MailServer | None:

@@ -78,7 +78,7 @@ def running(home: Path, **more: str) -> Iterator[Up]:
         output.open("wb") as sink,
         subprocess.Popen(
             COMMAND,
-            env=environment(home, free_port(neighbours=2), **more),
+            env=environment(home, free_port(neighbours=5), **more),
             stdout=sink,
             stderr=subprocess.STDOUT,
         ) as process,
@@ -159,7 +159,7 @@ def test_it_comes_up_sells_and_stops_without_a_trace(home: Path) -> None:
     with running(home) as up:
         demo_file = home / "demo.json"
         assert stat.S_IMODE(demo_file.stat().st_mode) == 0o600
-        assert set(up.pids) == {"api", "worker", "postgres"}
+        assert set(up.pids) == {"api", "worker", "stripe", "mail", "postgres"}
         assert all(lives(pid) for pid in up.pids.values())
         _, before = up.ask("/api/credits/balance")
         purchase_id = place_order(up)
@@ -177,7 +177,7 @@ def test_it_comes_up_sells_and_stops_without_a_trace(home: Path) -> None:
 
 def test_a_second_start_is_refused_and_ctrl_c_stops_in_order(home: Path) -> None:
     with running(home) as up:
-        line = refused(home, free_port(neighbours=2))
+        line = refused(home, free_port(neighbours=5))
         assert f"runs already on {home} (pid {up.process.pid})" in line
         assert f"kill {up.process.pid}" in line
         assert (home / "demo.json").exists()
@@ -236,7 +236,7 @@ def test_a_lock_file_that_names_a_foreign_process(home: Path) -> None:
 
 @pytest.mark.parametrize(("offset", "part"), [(0, "api"), (1, "database server")])
 def test_a_taken_port_is_named_with_its_holder(home: Path, offset: int, part: str) -> None:
-    port = free_port(neighbours=2)
+    port = free_port(neighbours=5)
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", port + offset))
         holder.listen()
@@ -262,7 +262,7 @@ def test_a_taken_port_is_named_with_its_holder(home: Path, offset: int, part: st
 def test_what_cannot_be_used_is_one_line_with_the_next_step(
     home: Path, more: dict[str, str], told: str
 ) -> None:
-    line = refused(home, free_port(neighbours=2), **more)
+    line = refused(home, free_port(neighbours=5), **more)
     assert "hush-hush" not in line
     assert re.search(told, line), line
     assert not (home / "demo.json").exists()
@@ -270,7 +270,7 @@ def test_what_cannot_be_used_is_one_line_with_the_next_step(
 
 def test_any_server_by_its_address(home: Path, database_url: str) -> None:
     with running(home, DATABASE_URL=database_url) as up:
-        assert set(up.pids) == {"api", "worker"}
+        assert set(up.pids) == {"api", "worker", "stripe", "mail"}
         assert up.demo["database_url"] == database_url
         assert not (home / "postgres").exists()
         assert has_order(up, place_order(up))

@@ -281,7 +281,8 @@ async def test_a_secret_that_is_no_hash_lets_nobody_in(db: Database) -> None:
 
 async def test_a_token_is_found_by_its_index(db: Database) -> None:
     queries = Path(store.__file__).with_name("queries.sql").read_text(encoding="utf-8")
-    statement = queries.partition("-- name: find_principal")[2].partition("\n")[2]
+    query = queries.partition("-- name: find_principal")[2].partition("-- name:")[0]
+    statement = query.partition("\n")[2]
     async with transaction(db) as conn:
         ada = await open_ada(conn)
         # As many rows as make a planner think, from one statement.

@@ -7,8 +7,7 @@ as the worker would drive it; time passes for us and for the simulator together.
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -20,9 +19,15 @@ import psycopg
 
 from fieldfare.accounts import service as accounts
 from fieldfare.accounts.service.cards import keep_card
+from fieldfare.catalog.service import import_catalogue, load_preset
 from fieldfare.cli.verify import CHECKS
 from fieldfare.db.pool import Connection, Database, connection, open_database, transaction
-from fieldfare.integrations.stripe.gateway import StripeGateway, create_customer, open_gateway
+from fieldfare.integrations.stripe.gateway import (
+    StripeGateway,
+    close_gateway,
+    create_customer,
+    open_gateway,
+)
 from fieldfare.kernel.errors import Unavailable
 from fieldfare.notifications.service.outbox import take_due, tell
 from fieldfare.orders.jobs import UNSETTLED_TOPIC, settle_unsettled, work_event
@@ -31,11 +36,9 @@ from fieldfare.payments.service.exceptions import list_exceptions
 from fieldfare.payments.service.inbox import EVENT_TOPIC
 from fieldfare.payments.service.rates import set_rate
 from fieldfare.settings import Settings
-from tests.conftest import make_world
-from tests.support.client import Api
+from tests.conftest import run_on_server, url_of
 from tests.support.server import running_api
 from tests.support.stripe_simulator import WEBHOOK_SECRET, StripeSimulator, running_stripe
-from tests.support.waiting import wait_until
 
 T = TypeVar("T")
 
@@ -93,6 +96,7 @@ class Stage:
 
     def close(self) -> None:
         """Give everything back."""
+        self._run(close_gateway(self.gateway))
         self._run(self.db.close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
@@ -108,7 +112,6 @@ class CardShop:
         self.stripe = stripe
         self.http = httpx.Client(base_url=base_url, timeout=30)
         self.stage = Stage(database_url, stripe)
-        self.started_at = datetime.now(UTC)
 
     def begin(self) -> None:
         """Forget what other tests did; events are held back until they are asked for."""
@@ -116,7 +119,6 @@ class CardShop:
         self.sql("delete from notifications.outbox")
         self.sql("update payments.exception set resolved_at = now(), resolution = 'another test'"
                  " where resolved_at is null")  # fmt: skip
-        self.started_at = self.sql("select clock_timestamp()")[0][0]
         for endpoint in self.stripe.truth("webhook_endpoints"):
             answer = self.stripe.http.post(
                 f"/v1/webhook_endpoints/{endpoint['id']}",
@@ -125,6 +127,12 @@ class CardShop:
             )
             assert answer.status_code == 200, answer.text
         self.stripe.post("events", paused=True)
+
+    def move_to(self, base_url: str) -> None:
+        """Be served by another process of the API from now on."""
+        self.http.close()
+        self.base_url = base_url
+        self.http = httpx.Client(base_url=base_url, timeout=30)
 
     def close(self) -> None:
         """Give everything back."""
@@ -189,10 +197,6 @@ class CardShop:
         headers = {"Authorization": f"Bearer {team.token}"}
         return self.http.get(path, headers=headers, params=parameters or None)
 
-    def in_background(self, work: Callable[[], T]) -> "Running[T]":
-        """Start something that takes a while."""
-        return Running(work)
-
     # What works behind it.
 
     def work(self) -> list[str]:
@@ -221,15 +225,12 @@ class CardShop:
         return self.work()
 
     def pass_time(self, span: timedelta) -> None:
-        """Time passes: on the simulator's clock, and on all that we wrote since the test began."""
+        """Time passes: on the simulator's clock, and on all that we wrote."""
         self.stripe.advance(span.total_seconds())
-        age = {"span": span, "since": self.started_at - timedelta(days=30)}
         with psycopg.connect(self.database_url) as conn:
             for table, columns in AGED.items():
                 changes = ", ".join(f"{column} = {column} - %(span)s" for column in columns)
-                conn.execute(
-                    f"update {table} set {changes} where {columns[0]} > %(since)s", age
-                )
+                conn.execute(f"update {table} set {changes}", {"span": span})
 
     def flush_events(self) -> list[str]:
         """Send every event that was held back; gives the types that were taken."""
@@ -287,8 +288,9 @@ class CardShop:
             (one["id"], one["metadata"].get("subject_id"), one["amount"], one["currency"])
             for one in self.charges()
         )
-        assert booked == made
-        assert self.findings() == []
+        assert booked == made, (booked, made)
+        findings = self.findings()
+        assert not findings, findings
 
 
 AGED = {
@@ -302,5 +304,54 @@ AGED = {
 }
 
 
-class Running[T]:
-    """Something that is being done in a thread."""
+def environment_of(shop: CardShop) -> dict[str, str]:
+    """What a process of the product is started with to sell in this shop."""
+    return {
+        "FIELDFARE_STRIPE_KEY": shop.stripe.secret_key,
+        "FIELDFARE_STRIPE_URL": shop.stripe.url,
+        "FIELDFARE_STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
+        "FIELDFARE_STRIPE_TIMEOUT": "5",
+    }
+
+
+@contextmanager
+def _database(server_url: str, template: str) -> Iterator[str]:
+    name = f"cards_{uuid4().hex[:12]}"
+    run_on_server(server_url, f"create database {name} template {template}")
+    yield url_of(server_url, name)
+    run_on_server(server_url, f"drop database {name} with (force)")
+
+
+async def _open_long_ago(database_url: str) -> None:
+    """Sell since long before the test, so that orders can grow old in it."""
+    db = await open_database(database_url, pool_size=2, application="tests")
+    try:
+        async with transaction(db) as conn:
+            since = datetime.now(UTC) - timedelta(days=3_650)
+            await import_catalogue(conn, load_preset(), now=since, made_by="tests")
+    finally:
+        await db.close()
+
+
+@contextmanager
+def card_shop(server_url: str, template: str) -> Iterator[CardShop]:
+    """An API with its simulator on a database of its own, for the tests of a module.
+
+    A test that starts its own processes lets `base_url` and `http` be theirs: `CardShop.move_to`.
+    """
+    with _database(server_url, template) as url, running_stripe(None, NOWHERE) as stripe:
+        asyncio.run(_open_long_ago(url))
+        settings = Settings(
+            database_url=url,
+            pool_size=10,
+            stripe_key=stripe.secret_key,
+            stripe_url=stripe.url,
+            stripe_timeout_s=TIMEOUT_S,
+            stripe_webhook_secret=WEBHOOK_SECRET,
+        )
+        with running_api(settings) as base_url:
+            shop = CardShop(base_url, url, stripe)
+            try:
+                yield shop
+            finally:
+                shop.close()

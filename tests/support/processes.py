@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,12 +19,20 @@ READY_SECONDS = 30.0
 class ApiProcess:
     """`fieldfare serve` in a process of its own."""
 
-    def __init__(self, database_url: str, log: Path, port: int | None = None) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        log: Path,
+        port: int | None = None,
+        *,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.port = port or free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.log = log
-        environment = {
+        variables = {
             **os.environ,
+            **(environment or {}),
             "DATABASE_URL": database_url,
             "FIELDFARE_PORT": str(self.port),
             "PYTHONPATH": "src",
@@ -32,7 +40,7 @@ class ApiProcess:
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "fieldfare.cli.main", "serve"],
-                env=environment,
+                env=variables,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )

@@ -49,14 +49,17 @@ async def run_worker(settings: Settings) -> None:
     with _stop_on_signals() as stop:
         # Loaded here: commands that run no jobs do not pay for what comes with them.
         from fieldfare.cli.scheduler import work
-        from fieldfare.jobs import make_context
+        from fieldfare.jobs import close_context, make_context
 
         db = await open_migrated_database(
             settings.database_url, pool_size=settings.pool_size, application="fieldfare-worker"
         )
         try:
             context = make_context(db, settings)
-            await work(context, stop)
+            try:
+                await work(context, stop)
+            finally:
+                await close_context(context)
         finally:
             # By now nothing is under way: only a server that does not answer takes longer.
             with contextlib.suppress(TimeoutError):

@@ -24,19 +24,19 @@ async def place_offset_order(call: Call[OrderDesk]) -> Response[bytes]:
         return await _try_offset_order(call, asked)
     key = None if call.principal.is_test else call.key(asked)
     try:
-        return await _place_offset_order(call, asked, key)
+        quote = await _quote_offset(call, asked)
     except ProblemError:
         # It would be refused now, but the first request with this key may have gone through.
         stored = await call.desk.find_answer(key) if key else None
         if stored is None:
             raise
         return replay(stored)
+    return await _place_offset_order(call, asked, quote, key)
 
 
 async def _place_offset_order(
-    call: Call[OrderDesk], asked: OffsetRequest, key: RequestKey | None
+    call: Call[OrderDesk], asked: OffsetRequest, quote: Quote, key: RequestKey | None
 ) -> Response[bytes]:
-    quote = await _quote_offset(call, asked)
     order = call.desk.draw(call.principal, quote, asked.party, receipt=asked.send_receipt)
     answer = offset_order_answer(
         quote,

@@ -54,16 +54,17 @@ async def work_event(db: Database, gateway: StripeGateway, event_row: UUID) -> s
         return "done before"
     if event.kind not in TELLING_EVENTS:
         return await _finish(db, event_row, "noted")
+    said = "noted"
     purchase = await _find_purchase(db, event)
     if purchase is not None and purchase.state == "pending":
         settled = await settle(db, gateway, purchase.id, event_row=event_row)
         if settled is None:
             # What is still unknown has its timer; the event has told all that it could.
             return await _finish(db, event_row, "still unknown")
-        purchase = await _find_purchase(db, event)
+        said, purchase = "settled", await _find_purchase(db, event)
     if event.kind == "payment_intent.succeeded":
         return await _hold_against(db, gateway, event, event_row, purchase)
-    return await _finish(db, event_row, "noted")
+    return await _finish(db, event_row, said)
 
 
 async def _find_purchase(db: Database, event: Event) -> Purchase | None:

@@ -322,7 +322,8 @@ order by project_id;
 -- name: list_purchases_from
 -- Purchases after an id, oldest first, with what their lines are held against.
 select id, account_id, kind, state, payment_method, portfolio_id, mass_mg, trees, unit_price_cents,
-    price_revision, amount_cents, charge_minor, currency, rate, tax_rate_ppm, tax_minor, created_at
+    price_revision, amount_cents, charge_minor, currency, rate, tax_rate_ppm, tax_minor, charge_id,
+    quote, created_at
 from orders.purchase
 where id > :after_id
 order by id
@@ -336,6 +337,13 @@ select id, purchase_id, account_id, project_id, partner_id, kind, standing, cert
 from orders.line
 where purchase_id = any(:purchase_ids::uuid[])
 order by purchase_id, project_id, id;
+
+-- name: list_charges_of
+-- The charges that lead to some purchases.
+select charge_id, purchase_id
+from orders.charge
+where purchase_id = any(:purchase_ids::uuid[])
+order by charge_id;
 
 -- name: list_orphan_lines
 -- Lines whose purchase is not there: a page of those after an id.

@@ -41,7 +41,8 @@ WHOLE_CENTS_FROM = CENTS_PER_DOLLAR
 IN_DOLLARS = Exchange(currency=get_currency("USD"), rate=Decimal(1))
 
 _BALANCE = b'"creditsRemaining":0'
-_EMPTY_ID = b'{"id":""'
+EMPTY_ID = b'{"id":""'
+"""How the answer of a card order begins until its charge is known."""
 
 
 def price_cents(mass_mg: int, cost_per_ton_cents: int) -> int:
@@ -176,7 +177,7 @@ def answer_parts(answer: bytes) -> AnswerParts:
 
 def freeze(quote: Quote, answer: bytes) -> FrozenQuote:
     """What an order will become once its card is charged; `answer` is encoded with an empty id."""
-    assert answer.startswith(_EMPTY_ID), "the answer of a card order begins with its id"
+    assert answer.startswith(EMPTY_ID), "the answer of a card order begins with its id"
     lines = [
         FrozenLine(
             project_id=share.project.id,
@@ -200,4 +201,4 @@ def freeze(quote: Quote, answer: bytes) -> FrozenQuote:
 
 def answer_with_charge(answer: str, charge_id: str) -> bytes:
     """The answer of a card order, now that its id is known."""
-    return b'{"id":' + msgspec.json.encode(charge_id) + answer.encode().removeprefix(_EMPTY_ID)
+    return b'{"id":' + msgspec.json.encode(charge_id) + answer.encode().removeprefix(EMPTY_ID)

@@ -340,6 +340,12 @@ def list_lines_of_purchases(conn: Connection, purchase_ids: list[UUID]) -> Async
     return rows
 
 
+async def list_charges_of(conn: Connection, purchase_ids: list[UUID]) -> list[tuple[str, UUID]]:
+    """The charges that lead to these purchases: charge id, purchase id."""
+    rows = _queries.list_charges_of(conn, purchase_ids=purchase_ids)
+    return [(row["charge_id"], row["purchase_id"]) async for row in rows]
+
+
 async def list_orphan_lines(conn: Connection, *, after_id: UUID, at_most: int) -> list[Any]:
     """A page of lines whose purchase is not there: id, purchase_id."""
     rows = _queries.list_orphan_lines(conn, after_id=after_id, at_most=at_most)

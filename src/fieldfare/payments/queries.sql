@@ -39,6 +39,22 @@ update payments.payment
 set state = 'failed', failure_code = :failure_code, settled_at = now(), leased_until = null
 where id = :payment_id and state = 'pending';
 
+-- name: list_payments_of
+-- The payments for some purchases or top-ups, to be held against them.
+select id, subject, subject_id, account_id, amount_minor, currency, amount_cents, rate, customer,
+    request, processor_key, charge_id, state
+from payments.payment
+where subject_id = any(:subject_ids::uuid[])
+order by subject_id, id;
+
+-- name: list_payments_from
+-- Payments after an id, oldest first.
+select id, subject, subject_id
+from payments.payment
+where id > :after_id
+order by id
+limit :at_most::integer;
+
 -- name: insert_event$
 -- An event of the processor, once; null if it is there already.
 insert into payments.inbox (id, event_id, kind, payload, received_at)

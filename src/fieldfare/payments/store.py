@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from fieldfare.db.pool import Connection
@@ -62,6 +63,17 @@ async def update_payment_succeeded(
 async def update_payment_failed(conn: Connection, payment_id: UUID, failure_code: str) -> None:
     """A pending payment was certainly not charged."""
     await _queries.update_payment_failed(conn, payment_id=payment_id, failure_code=failure_code)
+
+
+async def list_payments_of(conn: Connection, subject_ids: Sequence[UUID]) -> list[Any]:
+    """The rows of the payments for some purchases or top-ups."""
+    return [row async for row in _queries.list_payments_of(conn, subject_ids=subject_ids)]
+
+
+async def list_payments_from(conn: Connection, *, after_id: UUID, at_most: int) -> list[Any]:
+    """A page of all payments, oldest first: id, subject, subject_id."""
+    rows = _queries.list_payments_from(conn, after_id=after_id, at_most=at_most)
+    return [row async for row in rows]
 
 
 async def insert_event(

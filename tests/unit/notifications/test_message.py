@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from email import policy
+from email.header import decode_header, make_header
 from email.parser import BytesParser
 from email.utils import getaddresses
 
@@ -44,12 +45,11 @@ def written(mail: Mail) -> bytes:
 
 
 def mailboxes(raw: bytes, name: str) -> list[tuple[str, str]]:
-    """The mailboxes in a header, as two readers of the standard library find them."""
+    """The mailboxes in a header: both readers of the standard library find the same addresses."""
     modern = BytesParser(policy=policy.default).parsebytes(raw, headersonly=True)[name]
-    lenient = BytesParser().parsebytes(raw, headersonly=True)[name]
-    found = [(mailbox.display_name, mailbox.addr_spec) for mailbox in modern.addresses]
-    assert [address for _, address in getaddresses([str(lenient)])] == [a for _, a in found]
-    return found
+    lenient = getaddresses([str(BytesParser().parsebytes(raw, headersonly=True)[name])])
+    assert [address for _, address in lenient] == [one.addr_spec for one in modern.addresses]
+    return [(str(make_header(decode_header(shown))), address) for shown, address in lenient]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -63,7 +63,7 @@ def test_a_name_never_becomes_an_address(name: str, address: str) -> None:
     if address.isascii():
         ((shown, found),) = mailboxes(raw, "To")
         assert found == address
-        assert shown == display_name(name) or name.startswith("=?")
+        assert shown == display_name(name)
     else:
         assert head.count(b"@buyer.example") == 1
 

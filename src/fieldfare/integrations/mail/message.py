@@ -84,9 +84,9 @@ def _mailbox(header: str, address: Address) -> str:
     """An address with its name, which is quoted where it would otherwise be read as more."""
     if not address.name:
         return str(address)
-    quoted = f'"{address.name}"' if "." in address.name else address.name
-    name = quoted if address.name.isascii() else address.name
-    return f"{_folded(header, name)}\r\n <{address}>"
+    folded = _folded(header, address.name)
+    written = f'"{folded}"' if "." in address.name and folded == address.name else folded
+    return f"{written}\r\n <{address}>"
 
 
 def _folded(header: str, value: str) -> str:
@@ -97,7 +97,8 @@ def _folded(header: str, value: str) -> str:
     """
     if _UNSAFE.search(value) or len(value) > HEADER_CHARACTERS:
         raise MailRefused(f"the mail's {header} has a control character, or is too long")
-    charset = "us-ascii" if value.isascii() else "utf-8"
+    # What looks like an encoded word is encoded itself, or a reader would decode it.
+    charset = "us-ascii" if value.isascii() and "=?" not in value else "utf-8"
     folded = Header(value, charset, LINE_CHARACTERS, header)
     return folded.encode(linesep="\r\n")
 

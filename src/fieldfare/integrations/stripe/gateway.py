@@ -5,10 +5,9 @@ The SDK's own retries are off: what may be sent again, and until when, is decide
 answer trickles in, and none is made while a transaction is open.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import stripe
@@ -24,48 +23,40 @@ from fieldfare.integrations.stripe.model import (
     Outcome,
     Unknown,
 )
+from fieldfare.integrations.stripe.transport import Transport
 
 API_VERSION = "2026-10-28.endive"
 DEFAULT_URL = "https://api.stripe.com"
 REQUEST_SECONDS = 25.0
 PAGE = 100
 
-T = TypeVar("T")
-
 
 class StripeGateway(msgspec.Struct, frozen=True):
     """A way to one account of the processor."""
 
     client: stripe.StripeClient
-    request_s: float = REQUEST_SECONDS
-    """What one call may take from its first byte to the last one of its answer."""
+    transport: Transport
 
 
 def open_gateway(api_key: str, url: str, *, request_s: float = REQUEST_SECONDS) -> StripeGateway:
     """A gateway that calls `url` with `api_key`, each call within `request_s` seconds.
 
-    Nothing is sent yet.
+    Nothing is sent yet. `close_gateway` gives its connections back.
     """
-    return StripeGateway(
-        stripe.StripeClient(
-            api_key,
-            stripe_version=API_VERSION,
-            base_addresses={"api": url},
-            max_network_retries=0,
-            http_client=stripe.HTTPXClient(timeout=request_s),
-        ),
-        request_s,
+    transport = Transport(request_s)
+    client = stripe.StripeClient(
+        api_key,
+        stripe_version=API_VERSION,
+        base_addresses={"api": url},
+        max_network_retries=0,
+        http_client=transport,
     )
+    return StripeGateway(client, transport)
 
 
-async def _answer_of(gateway: StripeGateway, call: Awaitable[T]) -> T:
-    """What one call gives; raises `stripe.StripeError`, also when its time is up."""
-    try:
-        # The SDK's own limit is one for each read: a byte now and then would keep it waiting.
-        async with asyncio.timeout(gateway.request_s):
-            return await call
-    except TimeoutError as error:
-        raise stripe.APIConnectionError("The answer took too long.") from error
+async def close_gateway(gateway: StripeGateway) -> None:
+    """Give the connections back; nothing may be under way."""
+    await gateway.transport.close_async()
 
 
 async def create_intent(gateway: StripeGateway, request: bytes, key: str) -> Outcome:
@@ -73,9 +64,8 @@ async def create_intent(gateway: StripeGateway, request: bytes, key: str) -> Out
     assert_no_transaction()
     parameters: Any = msgspec.json.decode(request)
     try:
-        intent = await _answer_of(
-            gateway,
-            gateway.client.v1.payment_intents.create_async(parameters, {"idempotency_key": key}),
+        intent = await gateway.client.v1.payment_intents.create_async(
+            parameters, {"idempotency_key": key}
         )
     except stripe.StripeError as error:
         return _outcome_of_error(error)
@@ -86,9 +76,7 @@ async def look_up_intent(gateway: StripeGateway, intent_id: str) -> Outcome:
     """What became of an intent whose id is known."""
     assert_no_transaction()
     try:
-        intent = await _answer_of(
-            gateway, gateway.client.v1.payment_intents.retrieve_async(intent_id)
-        )
+        intent = await gateway.client.v1.payment_intents.retrieve_async(intent_id)
     except stripe.StripeError as error:
         return Unknown(reason=_reason(error))
     return _outcome_of_intent(intent)
@@ -133,9 +121,7 @@ async def cancel_intent(gateway: StripeGateway, intent_id: str) -> bool:
     """Close an intent so that nobody can confirm it later; True once it certainly is closed."""
     assert_no_transaction()
     try:
-        intent = await _answer_of(
-            gateway, gateway.client.v1.payment_intents.cancel_async(intent_id)
-        )
+        intent = await gateway.client.v1.payment_intents.cancel_async(intent_id)
     except stripe.StripeError:
         intent_outcome = await look_up_intent(gateway, intent_id)
         return isinstance(intent_outcome, Declined) and intent_outcome.intent_id is None
@@ -180,7 +166,7 @@ async def _intents(
         parameters["customer"] = customer
     more = True
     while more:
-        page = await _answer_of(gateway, gateway.client.v1.payment_intents.list_async(parameters))
+        page = await gateway.client.v1.payment_intents.list_async(parameters)
         for intent in page.data:
             yield intent
         more = page.has_more and bool(page.data)

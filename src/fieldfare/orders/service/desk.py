@@ -13,7 +13,7 @@ import msgspec
 from fieldfare.catalog.service import CatalogDesk, LiveCatalogDesk
 from fieldfare.db.ids import new_id, new_secret_id
 from fieldfare.db.pool import connection
-from fieldfare.http.idempotency import RequestKey, StoredAnswer, find_answer
+from fieldfare.http.idempotency import RequestKey, StoredAnswer
 from fieldfare.http.principal import Principal
 from fieldfare.integrations.stripe.gateway import StripeGateway
 from fieldfare.kernel.currency import get_currency
@@ -21,7 +21,7 @@ from fieldfare.ledger.service.credits import CreditDesk, LiveCreditDesk
 from fieldfare.orders.errors import NoExchangeRate
 from fieldfare.orders.model import Exchange, Order, Party, Purchase, Quote
 from fieldfare.orders.rules import IN_DOLLARS
-from fieldfare.orders.service.card import place_card_order
+from fieldfare.orders.service.card import find_first_answer, place_card_order
 from fieldfare.orders.service.credit import place_credit_order
 from fieldfare.orders.service.find import get_purchase
 from fieldfare.payments.service.rates import RateCache
@@ -126,8 +126,7 @@ class LiveOrderDesk(LiveCatalogDesk, LiveCreditDesk):
 
     async def find_answer(self, key: RequestKey) -> StoredAnswer | None:
         """See `OrderDesk`."""
-        async with connection(self.db) as conn:
-            return await find_answer(conn, key)
+        return await find_first_answer(self.db, self.gateway, key)
 
     async def purchase(self, principal: Principal, purchase_id: str) -> Purchase:
         """See `OrderDesk`."""

@@ -1,8 +1,9 @@
 """Holding purchases against what was recorded elsewhere; part of `fieldfare verify`.
 
 Each purchase is priced and split once more from the catalogue as its revision tells of it, and held
-against its lines, the ledger's debit and its own numbers; each debit against the purchase it paid
-for; each wallet's totals against the lines. So a wrong byte in any one of them names its row.
+against its lines, the ledger's debit or the payment by card, and its own numbers; each debit and
+payment against the purchase it paid for; each wallet's totals against the lines. So a wrong byte in
+any one of them names its row.
 Everything is read in pages, so memory is bounded by the catalogue's history alone.
 """
 
@@ -24,6 +25,11 @@ from fieldfare.ledger.service.verify import all_deductions, find_deductions, wal
 from fieldfare.orders import store
 from fieldfare.orders.model import Share
 from fieldfare.orders.rules import price_cents, split_offset
+from fieldfare.orders.service.verify_cards import (
+    frozen_lines,
+    verify_cards,
+    verify_orphan_payments,
+)
 
 PAGE_ROWS = 2_000
 LOWEST_ID, HIGHEST_ID = UUID(int=0), UUID(int=2**128 - 1)
@@ -50,6 +56,8 @@ async def verify_orders(conn: Connection, page_rows: int = PAGE_ROWS) -> AsyncIt
     async for finding in _verify_orphans(conn, page_rows):
         yield finding
     async for finding in _verify_deductions(conn, page_rows):
+        yield finding
+    async for finding in verify_orphan_payments(conn, page_rows):
         yield finding
     async for finding in _verify_totals(conn, page_rows):
         yield finding
@@ -93,12 +101,21 @@ async def _verify_page(
         own_lines = lines[purchase["id"]]
         for message in _purchase_faults(purchase, own_lines, debits.get(purchase["id"], [])):
             yield _of_purchase(purchase, message)
-        for finding in _catalogue_faults(purchase, own_lines, past):
-            yield finding
+        is_pending = purchase["state"] == "pending"
+        meant = frozen_lines(purchase) if is_pending else own_lines
+        for finding in _catalogue_faults(purchase, meant, past):
+            yield _of_quote(purchase, finding) if is_pending else finding
+    async for finding in verify_cards(conn, page):
+        yield finding
 
 
 def _of_purchase(purchase: Any, message: str) -> Finding:
     return Finding("orders.purchase", f"id={purchase['id']}", message)
+
+
+def _of_quote(purchase: Any, finding: Finding) -> Finding:
+    """A line that is not written yet is named by the purchase that holds it."""
+    return _of_purchase(purchase, f"with its frozen quote: {finding.message}")
 
 
 def _of_line(line: Any, message: str) -> Finding:
@@ -180,7 +197,7 @@ def _offset_faults(purchase: Any, lines: list[Any], portfolio: Portfolio) -> Ite
     }
     for message in _differences(purchase, owned):
         yield _of_purchase(purchase, message)
-    if purchase["state"] in UNPAID:
+    if purchase["state"] == "failed":
         return
     shares = split_offset(
         portfolio, mass_mg=purchase["mass_mg"], amount_cents=purchase["amount_cents"]

@@ -37,7 +37,7 @@ class Listener:
         if server is not None:
             server.close()
         for connection in [*self._postmaster.connections]:
-            connection.hang_up()
+            connection.close()
 
     async def set_fault(self, fault: Fault) -> None:
         """Behave like this from now on; raises `OSError` like `open`."""

@@ -15,7 +15,6 @@ from uuid import UUID
 from fieldfare.kernel.ids import instant_of
 from fieldfare.simulators.mail.model import KeptMail
 
-
 _WORD = r"=\?[^?\s]+\?[bBqQ]\?[^?\s]*\?="
 _ENCODED_WORDS = re.compile(rf"{_WORD}(?: {_WORD})*")
 """RFC 2047: what lies between two of them does not count."""

@@ -79,6 +79,11 @@ class Connection(SMTP):
         super().connection_lost(error)
         self._postmaster.connections.discard(self)
 
+    def close(self) -> None:
+        """Close when what was said is on its way, so that no mail was kept and its sender not told."""
+        if self.transport is not None:
+            self.transport.close()
+
     def hang_up(self) -> None:
         """Close at once, whatever was still to be said."""
         if self.transport is not None:
