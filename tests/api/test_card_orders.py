@@ -83,9 +83,7 @@ def test_the_same_request_gets_the_same_bytes_and_one_charge(shop: CardShop) -> 
     assert {one.content for one in again} == {first.content}
     assert REPLAYED not in first.headers
     assert all(one.headers[REPLAYED] == "true" for one in again)
-    assert_refused(
-        shop.order(team, "k", tons=0.46), 422, "idempotency_mismatch", "Idempotency-Key"
-    )
+    assert_refused(shop.order(team, "k", tons=0.46), 422, "idempotency_mismatch", "Idempotency-Key")
     assert len(shop.charges()) == 1
     shop.agree(team)
 

@@ -7,7 +7,7 @@ import smtplib
 import ssl
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -157,18 +157,34 @@ async def test_a_cancelled_mail_leaves_no_connection(sink: MailSink) -> None:
 
 async def test_a_server_that_never_greets_is_given_up() -> None:
     """The time-out itself, so it takes ten seconds."""
-
-    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
-
-    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
+    async with serving(lambda reader, _: reader.read()) as port:
         started_at = time.monotonic()
         with pytest.raises(MailUnavailable, match="cannot be used"):
             await send(server_at(port), plain_mail())
         assert 9 <= time.monotonic() - started_at <= 14
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    talk: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[object]],
+    context: ssl.SSLContext | None = None,
+) -> AsyncIterator[int]:
+    """The port of a server that talks so with each client; it ends with its last client."""
+    talks: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        talks.add(task)
+        with contextlib.suppress(OSError):
+            await talk(reader, writer)
+        writer.transport.abort()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+    async with asyncio.timeout(10):
+        await asyncio.gather(*talks)
 
 
 Answers = dict[bytes, bytes]
@@ -178,7 +194,7 @@ Answers = dict[bytes, bytes]
 async def scripted(answers: Answers, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     """The port of a server that gives set answers to commands, and 250 to all others."""
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 scripted\r\n")
         while line := await reader.readline():
             command = line.split()[0].upper() if line.split() else b""
@@ -187,11 +203,9 @@ async def scripted(answers: Answers, context: ssl.SSLContext | None = None) -> A
             if answer.startswith(b"354"):
                 await reader.readuntil(b"\r\n.\r\n")
                 writer.write(answers.get(b"CONTENT", b"250 OK") + b"\r\n")
-        writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
+    async with serving(talk, context) as port:
+        yield port
 
 
 def server_at(port: int) -> MailServer:

@@ -128,8 +128,9 @@ def test_without_their_other_end_jobs_wait(shop: CardShop) -> None:
         with pytest.raises(TryLater):
             await jobs.settle_unsettled(bare, purchase_id)
         nobody = MailServer(host="127.0.0.1", port=9, sender="r@tests.example", security="plain")
+        ctx = JobContext(db=db, settings=Settings(), mail=nobody)
         with pytest.raises(TryLater) as refused:
-            await jobs.send_due_receipt(JobContext(db=db, settings=Settings(), mail=nobody), purchase_id)
+            await jobs.send_due_receipt(ctx, purchase_id)
         assert refused.value.delay >= timedelta(seconds=30)
 
     shop.stage.do(send)

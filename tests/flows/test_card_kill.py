@@ -1,14 +1,11 @@
 """`kill -9` of the API while cards are being charged: each order is paid once, or failed."""
 
-import os
-import signal
-import subprocess
-import sys
-import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -18,6 +15,7 @@ import pytest
 from fieldfare.db.embedded import free_port
 from tests.support.cards import INTENTS, CardShop, Team, card_shop, environment_of
 from tests.support.client import certified_and_not
+from tests.support.processes import ApiProcess
 from tests.support.waiting import wait_until
 
 ORDERS = 50
@@ -46,35 +44,19 @@ class Serving:
 
     def start(self) -> None:
         """Return once it is ready."""
-        environment = {
-            **os.environ, **environment_of(self._shop), "DATABASE_URL": self._shop.database_url,
-            "FIELDFARE_PORT": str(self._port), "PYTHONPATH": "src",
-        }  # fmt: skip
-        with self._log.open("ab") as output:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "fieldfare.cli.main", "serve"],
-                env=environment, stdout=output, stderr=subprocess.STDOUT,
-            )  # fmt: skip
-        self._shop.move_to(f"http://127.0.0.1:{self._port}")
-        wait_until(self._answers, within_s=30)
-
-    def _answers(self) -> bool:
-        assert self._process.poll() is None, self._log.read_text()[-2_000:]
-        try:
-            return self._shop.http.get("/readyz").status_code == 200
-        except httpx.TransportError:
-            return False
+        self._process = ApiProcess(
+            self._shop.database_url, self._log, self._port, environment=environment_of(self._shop)
+        )
+        self._process.wait_until_ready()
+        self._shop.move_to(self._process.base_url)
 
     def kill(self) -> None:
         """`kill -9`, at whatever line it is."""
         self._process.kill()
-        self._process.wait()
 
     def stop(self) -> None:
         """SIGTERM."""
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-            assert self._process.wait(timeout=30) == 0
+        self._process.stop()
 
 
 @pytest.fixture
@@ -108,17 +90,13 @@ def order_until_answered(shop: CardShop, team: Team, key: str) -> httpx.Response
 
 def test_kill_while_fifty_orders_are_in_flight(shop: CardShop, serving: Serving) -> None:
     good, bad = shop.team(), shop.team("pm_card_visa_chargeDeclined")
-    wanted = {
-        f"k{n}": bad if n % DECLINED_EACH == 0 else good for n in range(ORDERS)
-    }
+    wanted = {f"k{n}": bad if n % DECLINED_EACH == 0 else good for n in range(ORDERS)}
     # Each call takes a while, and every third answer a while longer after it took effect.
     shop.stripe.post("latency", s=0.25)
     for n in range(2, ORDERS, 3):
         shop.stripe.fault("hang", when="after", s=1.0, nth=n, **CREATE)
     with ThreadPoolExecutor(ORDERS) as pool:
-        first = {
-            key: pool.submit(try_to_order, shop, team, key) for key, team in wanted.items()
-        }
+        first = {key: pool.submit(try_to_order, shop, team, key) for key, team in wanted.items()}
         wait_until(lambda: len(shop.charges()) >= ORDERS // 5, within_s=20)
         serving.kill()
         statuses = {key: one.result() for key, one in first.items()}
@@ -145,7 +123,7 @@ def test_kill_while_fifty_orders_are_in_flight(shop: CardShop, serving: Serving)
 def nothing_runs(shop: CardShop) -> bool:
     """Whether the simulator answered everything that it was sent before the kill."""
     before = len(shop.stripe.truth("requests"))
-    threading.Event().wait(0.4)
+    time.sleep(0.4)
     return len(shop.stripe.truth("requests")) == before
 
 
@@ -176,12 +154,13 @@ def waits_for_a_lock(shop: CardShop) -> bool:
     ))  # fmt: skip
 
 
-def sent(shop: CardShop) -> bool:
-    """Whether the frozen request is with the processor."""
+def opened(shop: CardShop) -> bool:
+    """Whether the order is recorded; what is sent for it hangs."""
     return bool(shop.sql("select 1 from orders.purchase where state = 'pending'"))
 
 
-STEPS: list[tuple[str, Callable[[CardShop], object], Callable[[CardShop], bool]]] = [
+Hold = Callable[[CardShop], AbstractContextManager[None]]
+STEPS: list[tuple[str, Hold, Callable[[CardShop], bool]]] = [
     (
         "before anything is recorded",
         lambda shop: locked(shop, "lock table orders.purchase in exclusive mode"),
@@ -192,12 +171,12 @@ STEPS: list[tuple[str, Callable[[CardShop], object], Callable[[CardShop], bool]]
         lambda shop: locked(shop, "lock table notifications.outbox in exclusive mode"),
         waits_for_a_lock,
     ),
-    ("sent and not yet charged", lambda shop: hung(shop, "before"), sent),
+    ("sent and not yet charged", lambda shop: hung(shop, "before"), opened),
     ("charged and not yet answered", lambda shop: hung(shop, "after"),
      lambda shop: bool(shop.charges())),
     (
-        "answered, before the order is locked",
-        lambda shop: locked(shop, "lock table payments.exception in exclusive mode"),
+        "answered, before anything of it is written",
+        lambda shop: locked(shop, "lock table payments.payment in share mode"),
         waits_for_a_lock,
     ),
     (
@@ -218,12 +197,11 @@ def test_kill_at_each_step(shop: CardShop, serving: Serving) -> None:
     for number, (name, hold, reached) in enumerate(STEPS):
         shop.stripe.delete("faults")
         key = f"step {number}"
-        with ThreadPoolExecutor(1) as pool:
-            with hold(shop):  # type: ignore[attr-defined] # a context manager of either kind
-                order = pool.submit(try_to_order, shop, team, key)
-                wait_until(lambda reached=reached: reached(shop))
-                serving.kill()
-                assert order.result() is None, name
+        with ThreadPoolExecutor(1) as pool, hold(shop):
+            order = pool.submit(try_to_order, shop, team, key)
+            wait_until(partial(reached, shop))
+            serving.kill()
+            assert order.result() is None, name
         serving.start()
         wait_until(lambda: nothing_waits(shop))
         answer = shop.order(team, key)

@@ -288,14 +288,7 @@ def runs_in_a_test(tree: ast.Module, job: str) -> int:
 def _calls(test: ast.AST, job: str) -> int:
     """Calls of `jobs.<name>`: functions further down may have the same name."""
     calls = [ast.unparse(node.func) for node in ast.walk(test) if isinstance(node, ast.Call)]
-    twice = [
-        ast.unparse(part)
-        for call in ast.walk(test)
-        if isinstance(call, ast.Call) and ast.unparse(call.func) == "run_twice"
-        for part in ast.walk(call)
-        if isinstance(part, ast.Attribute)
-    ]
-    return calls.count(f"jobs.{job}") + 2 * twice.count(f"jobs.{job}")
+    return calls.count(f"jobs.{job}")
 
 
 def test_every_job_is_run_twice_in_a_test() -> None:
@@ -315,7 +308,6 @@ def test_every_job_is_run_twice_in_a_test() -> None:
         ("await jobs.settle(ctx)\n    await service.settle(ctx)", 1),
         ("await jobs.settle(ctx)\n    settle", 1),
         ("await jobs.unsettle(ctx)", 0),
-        ("run_twice(jobs.settle)", 2),
     ],
 )
 def test_a_job_that_is_run_once_is_seen(body: str, runs: int) -> None:

@@ -1,7 +1,7 @@
-"""Card orders tried against the Stripe simulator: the API, the simulator, and what works behind them.
+"""A shop that charges cards: the API, the Stripe simulator behind it, and what works between them.
 
-Everything goes over HTTP. The background (timers, events) is driven by the test, one step at a time,
-as the worker would drive it; time passes for us and for the simulator together.
+Everything goes over HTTP. The background (timers, events) is driven by the test, step by step, as
+the worker would drive it; time passes for us and for the simulator together.
 """
 
 import asyncio
@@ -206,8 +206,7 @@ class CardShop:
             due = self.stage.write(lambda conn: take_due(conn, TOPICS, at_most=50))
             if not due:
                 return said
-            for row in due:
-                said.append(self._run_job(row.topic, row.subject_id))
+            said += [self._run_job(row.topic, row.subject_id) for row in due]
         raise AssertionError(f"the background does not come to an end: {said[-5:]}")
 
     def _run_job(self, topic: str, subject_id: UUID) -> str:
@@ -276,7 +275,7 @@ class CardShop:
         return self.stage.do(verify)
 
     def agree(self, *teams: Team) -> None:
-        """Books and simulator tell the same: nothing pending, nothing lost, nothing charged twice."""
+        """Books and simulator tell the same: nothing pending, lost, or charged twice."""
         rows = self.sql(
             "select id::text, state, charge_id, charge_minor, lower(currency)"
             " from orders.purchase where account_id = any(%s) and payment_method = 'stripe'",

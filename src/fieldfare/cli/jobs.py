@@ -19,11 +19,7 @@ from fieldfare.kernel.errors import NotFound
 from fieldfare.notifications.model import StrandedTopic
 from fieldfare.notifications.service import outbox
 
-jobs_app = typer.Typer(
-    help="Look at the jobs that wait or failed; try them again, or drop them.",
-    rich_markup_mode=None,
-    invoke_without_command=True,
-)
+jobs_app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 
 REASON_CHARACTERS = 500
 
@@ -40,7 +36,7 @@ class _Overview(msgspec.Struct, frozen=True):
 
 @jobs_app.callback()
 def list_command(context: typer.Context) -> None:
-    """Show how many jobs wait and run, and each that failed too often, with its last error.
+    """Show the jobs that wait and run, and those held after failing; retry or drop these.
 
     Example: fieldfare jobs
     """

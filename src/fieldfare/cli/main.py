@@ -6,8 +6,8 @@ from fieldfare.cli.account import account_app
 from fieldfare.cli.catalog import catalog_app
 from fieldfare.cli.credits import credits_app
 from fieldfare.cli.exceptions import exceptions_app
-from fieldfare.cli.jobs import jobs_app
 from fieldfare.cli.feed import feed_app
+from fieldfare.cli.jobs import jobs_app
 from fieldfare.cli.migrate import migrate_command
 from fieldfare.cli.rates import rates_app
 from fieldfare.cli.routes import routes_command

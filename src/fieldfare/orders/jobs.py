@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from fieldfare.db.pool import Connection, Database, connection, transaction
-from fieldfare.integrations.stripe.gateway import StripeGateway, list_charged, look_up_intent
 from fieldfare.integrations.stripe.errors import ProcessorAway
+from fieldfare.integrations.stripe.gateway import StripeGateway, list_charged, look_up_intent
 from fieldfare.integrations.stripe.model import Charged, Event, Unknown
 from fieldfare.kernel.ids import parse_id
 from fieldfare.notifications.service.outbox import tell

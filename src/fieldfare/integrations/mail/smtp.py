@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import re
 from datetime import UTC, datetime
+from typing import cast
 
 import aiosmtplib
 
@@ -22,10 +23,14 @@ from fieldfare.integrations.mail.model import Mail, MailServer
 CONNECT_LIMIT_S = 10.0
 """Name look-up, connection, greeting, TLS and log-in together."""
 SEND_LIMIT_S = 30.0
+GOODBYE_LIMIT_S = 2.0
 REASON_CHARACTERS = 200
 
 _ABOUT_US = re.compile(r"5\.7\.\d+\b")
 """The enhanced status (RFC 3463) of a server that turns the sender down, not the recipient."""
+
+_goodbyes: set[asyncio.Task[None]] = set()
+"""The loop itself keeps no task alive."""
 
 
 async def send(server: MailServer, mail: Mail) -> None:
@@ -83,11 +88,28 @@ async def _deliver(client: aiosmtplib.SMTP, written: Written) -> None:
 
 
 def _part(client: aiosmtplib.SMTP) -> None:
-    """Say QUIT and hang up. The answer would change nothing, so it is not worth a cancellation."""
-    if client.protocol is not None:
-        with contextlib.suppress(aiosmtplib.SMTPServerDisconnected):
-            client.protocol.write(b"QUIT\r\n")
-    client.close()
+    """Begin to say goodbye.
+
+    Nobody waits for the answer: a cancellation meanwhile would make a mail that left look as if it
+    had not.
+    """
+    goodbye = asyncio.create_task(_say_goodbye(client))
+    _goodbyes.add(goodbye)
+    goodbye.add_done_callback(_goodbyes.discard)
+
+
+async def _say_goodbye(client: aiosmtplib.SMTP) -> None:
+    try:
+        if client.is_connected:
+            with contextlib.suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
+                async with asyncio.timeout(GOODBYE_LIMIT_S):
+                    await client.quit()
+    finally:
+        # Under TLS, closing would wait for the other side to agree.
+        transport = client.transport
+        client.close()
+        if transport is not None:
+            cast(asyncio.WriteTransport, transport).abort()
 
 
 def _to_recipient(

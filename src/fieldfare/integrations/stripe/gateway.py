@@ -204,7 +204,7 @@ def _outcome_of_intent(intent: stripe.PaymentIntent) -> Outcome:
 
 
 def _outcome_of_error(error: stripe.StripeError) -> Outcome:
-    code = error.code or "unknown"
+    code = _code(error) or "unknown"
     match error:
         case stripe.CardError():
             intent = error.error.payment_intent if error.error else None
@@ -226,7 +226,13 @@ def _outcome_of_error(error: stripe.StripeError) -> Outcome:
 
 
 def _reason(error: stripe.StripeError) -> str:
-    return f"{type(error).__name__} {error.http_status or ''} {error.code or ''}".strip()
+    parts = (type(error).__name__, str(error.http_status or ""), _code(error) or "")
+    return " ".join(part for part in parts if part)
+
+
+def _code(error: stripe.StripeError) -> str | None:
+    """The SDK copies it out of the body for some kinds of error only."""
+    return error.code or (error.error.code if error.error else None)
 
 
 def _decline_code(error: Any) -> str:

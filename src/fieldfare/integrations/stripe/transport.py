@@ -2,7 +2,9 @@
 
 The SDK's own carrier sets a limit for each read only, so that a byte now and then would keep a
 caller waiting without end, and it passes bodies in a way that httpx gives up. What must hold: every
-exchange ends within the limit, with the whole answer or with `stripe.APIConnectionError`.
+exchange ends within the limit, with a whole answer of the processor's or with
+`stripe.APIConnectionError`. The page of a proxy in between is none, whatever its status: a 402 that
+the processor did not send says nothing of a card.
 """
 
 import asyncio
@@ -10,9 +12,24 @@ from collections.abc import Mapping
 from typing import Any
 
 import httpx
+import msgspec
 import stripe
 
 CONNECTIONS = httpx.Limits(max_connections=200, max_keepalive_connections=50)
+
+
+class _Error(msgspec.Struct):
+    type: str
+
+
+class _Answer(msgspec.Struct):
+    """What every answer of the processor has: what kind of object it is, or which error."""
+
+    object: str | None = None
+    error: _Error | None = None
+
+
+_decoder = msgspec.json.Decoder(_Answer)
 
 
 class Transport(stripe.HTTPClient):
@@ -34,12 +51,20 @@ class Transport(stripe.HTTPClient):
                 answer = await self._http.request(
                     method, url, headers=dict(headers), content=post_data or None
                 )
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError) as error:
-            raise stripe.APIConnectionError(
-                f"no answer from the processor: {type(error).__name__}"
-            ) from error
+            _check(answer.content)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError, ValueError) as error:
+            reason = f"no answer from the processor: {type(error).__name__}"
+            raise stripe.APIConnectionError(reason) from error  # type: ignore[no-untyped-call] # the SDK's own
         return answer.content, answer.status_code, answer.headers
 
     async def close_async(self) -> None:
         """Give the connections back."""
         await self._http.aclose()
+
+
+def _check(content: bytes) -> None:
+    """Raise `ValueError` unless it is an object or an error of the processor's."""
+    # As text: the decoder skips what it does not know, and the SDK stumbles over other bytes.
+    answer = _decoder.decode(content.decode("utf-8"))
+    if answer.object is None and answer.error is None:
+        raise ValueError("neither an object nor an error")

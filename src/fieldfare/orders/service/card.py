@@ -42,7 +42,7 @@ async def place_card_order(
         card = await find_card(conn, order.account_id)
     if card is None:
         return await _without_card(db, gateway, key)
-    opening = _open(order, answer, card)
+    opening = open_order(order, answer, card)
     async with connection(db) as conn:
         verdict = await store.open_card_order(conn, opening, key, settle_after=SETTLE_AFTER)
     first = None if key is None else await _first_answer(db, gateway, key, verdict)
@@ -91,7 +91,7 @@ async def _without_card(
     )
 
 
-def _open(order: Order, answer: bytes, card: Card) -> CardOrder:
+def open_order(order: Order, answer: bytes, card: Card) -> CardOrder:
     """The order as it is frozen before anything is sent."""
     quote = order.quote
     payment_id = new_id()

@@ -1,4 +1,4 @@
-"""The payments' part of `fieldfare verify`: each row against itself, and lent to whoever was paid."""
+"""The payments' part of `fieldfare verify`: each row against itself, and lent to who was paid."""
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence

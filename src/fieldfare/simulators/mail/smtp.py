@@ -80,7 +80,7 @@ class Connection(SMTP):
         self._postmaster.connections.discard(self)
 
     def close(self) -> None:
-        """Close when what was said is on its way, so that no mail was kept and its sender not told."""
+        """Close when what was said is on its way: whoever sent a mail that was kept is told so."""
         if self.transport is not None:
             self.transport.close()
 
