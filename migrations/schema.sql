@@ -1560,7 +1560,7 @@ CREATE INDEX purchase_first_account_id_id_idx ON orders.purchase_first USING btr
 
 CREATE INDEX dispute_payment_id ON payments.dispute USING btree (payment_id);
 
-CREATE UNIQUE INDEX exception_open ON payments.exception USING btree (kind, subject) WHERE (resolved_at IS NULL);
+CREATE UNIQUE INDEX exception_open ON payments.exception USING btree (subject, kind) WHERE (resolved_at IS NULL);
 
 CREATE INDEX inbox_waiting ON payments.inbox USING btree (received_at) WHERE (done_at IS NULL);
 

@@ -785,7 +785,7 @@ create table payments.exception (
     check ((resolved_at is null) = (resolution is null))
 );
 comment on table payments.exception is 'What a person has to look at before the books can close.';
-create unique index exception_open on payments.exception (kind, subject) where resolved_at is null;
+create unique index exception_open on payments.exception (subject, kind) where resolved_at is null;
 
 -- ------------------------------------------------------------------------------------------ orders
 

@@ -109,7 +109,7 @@ async def _say_goodbye(client: aiosmtplib.SMTP) -> None:
         transport = client.transport
         client.close()
         if transport is not None:
-            cast(asyncio.WriteTransport, transport).abort()
+            cast("asyncio.WriteTransport", transport).abort()
 
 
 def _to_recipient(

@@ -8,7 +8,7 @@ the processor did not send says nothing of a card.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
@@ -30,6 +30,8 @@ class _Answer(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(_Answer)
+# The SDK does not say what its error takes.
+NoAnswer: Callable[[str], Exception] = stripe.APIConnectionError
 
 
 class Transport(stripe.HTTPClient):
@@ -54,7 +56,7 @@ class Transport(stripe.HTTPClient):
             _check(answer.content)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError, ValueError) as error:
             reason = f"no answer from the processor: {type(error).__name__}"
-            raise stripe.APIConnectionError(reason) from error  # type: ignore[no-untyped-call] # the SDK's own
+            raise NoAnswer(reason) from error
         return answer.content, answer.status_code, answer.headers
 
     async def close_async(self) -> None:

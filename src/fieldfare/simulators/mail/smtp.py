@@ -47,6 +47,9 @@ class Postmaster:
             return "451 4.3.0 Try again later"
         if fault.mode == "slow":
             await asyncio.sleep(fault.seconds)
+        if not server.is_open:
+            # What was still to be read when the port was taken down: nobody could be told of it.
+            return "421 4.3.2 Closing"
         content = envelope.original_content or b""
         mail = self._box.keep(envelope.mail_from or "", envelope.rcpt_tos, content)
         if fault.mode == "hangup":
@@ -68,6 +71,11 @@ class Connection(SMTP):
             loop=loop,
         )
         self._postmaster = postmaster
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an answer would still reach the client."""
+        return self.transport is not None and not self.transport.is_closing()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to be known."""
