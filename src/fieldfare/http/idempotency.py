@@ -88,22 +88,6 @@ def mismatch() -> KeyReused:
     )
 
 
-async def find_answer(conn: Connection, key: RequestKey) -> StoredAnswer | None:
-    """What was answered to this request before, if it made anything.
-
-    Raises `KeyReused` if the key was used with another body, `Conflict` if the outcome of the first
-    request is not known yet.
-    """
-    row = await _queries.find_key(conn, key_hash=key.key_hash)
-    if row is None:
-        return None
-    if row["fingerprint"] != key.fingerprint:
-        raise mismatch()
-    if row["answer"] is None:
-        raise in_flight()
-    return StoredAnswer(status=row["status"], body=row["answer"])
-
-
 async def answer_key(conn: Connection, subject_id: UUID, *, status: int, body: bytes) -> None:
     """Keep the answer of a request whose outcome was not known when its key was claimed."""
     await _queries.answer_key(conn, subject_id=subject_id, status=status, body=body)

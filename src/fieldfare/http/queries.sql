@@ -1,9 +1,3 @@
--- name: find_key^
--- What was answered to a key.
-select fingerprint, status, answer
-from http.idempotency_key
-where key_hash = :key_hash;
-
 -- name: forget_old_keys
 -- Answered keys past their time, a bounded number in one statement.
 delete from http.idempotency_key
