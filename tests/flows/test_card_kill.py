@@ -1,6 +1,5 @@
 """`kill -9` of the API while cards are being charged: each order is paid once, or failed."""
 
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -8,14 +7,12 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-import httpx
 import psycopg
 import pytest
 
-from fieldfare.db.embedded import free_port
-from tests.support.cards import INTENTS, CardShop, Team, card_shop, environment_of
+from tests.support.cards import INTENTS, CardShop, card_shop
 from tests.support.client import certified_and_not
-from tests.support.processes import ApiProcess
+from tests.support.serving import Serving, nothing_runs, order_until_answered, try_to_order
 from tests.support.waiting import wait_until
 
 ORDERS = 50
@@ -33,32 +30,6 @@ def shop(server_url: str, template: str) -> Iterator[CardShop]:
         yield opened
 
 
-class Serving:
-    """`fieldfare serve` on one port, killed and started again."""
-
-    def __init__(self, shop: CardShop, log: Path) -> None:
-        self._shop = shop
-        self._log = log
-        self._port = free_port()
-        self.start()
-
-    def start(self) -> None:
-        """Return once it is ready."""
-        self._process = ApiProcess(
-            self._shop.database_url, self._log, self._port, environment=environment_of(self._shop)
-        )
-        self._process.wait_until_ready()
-        self._shop.move_to(self._process.base_url)
-
-    def kill(self) -> None:
-        """`kill -9`, at whatever line it is."""
-        self._process.kill()
-
-    def stop(self) -> None:
-        """SIGTERM."""
-        self._process.stop()
-
-
 @pytest.fixture
 def serving(shop: CardShop, tmp_path: Path) -> Iterator[Serving]:
     """The API as a process, with nothing of other tests."""
@@ -68,24 +39,6 @@ def serving(shop: CardShop, tmp_path: Path) -> Iterator[Serving]:
         yield process
     finally:
         process.stop()
-
-
-def try_to_order(shop: CardShop, team: Team, key: str) -> int | None:
-    """The status of an order, or None if the connection broke."""
-    try:
-        return shop.order(team, key).status_code
-    except httpx.TransportError:
-        return None
-
-
-def order_until_answered(shop: CardShop, team: Team, key: str) -> httpx.Response:
-    """Retry with the same key while nothing is known."""
-    for _ in range(20):
-        answer = shop.order(team, key)
-        if answer.status_code in {200, 400}:
-            return answer
-        assert answer.status_code in {409, 502}, answer.text
-    raise AssertionError(f"no answer for {key}: {answer.text}")
 
 
 def test_kill_while_fifty_orders_are_in_flight(shop: CardShop, serving: Serving) -> None:
@@ -118,13 +71,6 @@ def test_kill_while_fifty_orders_are_in_flight(shop: CardShop, serving: Serving)
     assert len(said) == len(rows) == ORDERS - ORDERS // DECLINED_EACH
     assert certified_and_not(shop.get(PATH, bad).json()) == []
     shop.agree(good, bad)
-
-
-def nothing_runs(shop: CardShop) -> bool:
-    """Whether the simulator answered everything that it was sent before the kill."""
-    before = len(shop.stripe.truth("requests"))
-    time.sleep(0.4)
-    return len(shop.stripe.truth("requests")) == before
 
 
 # --------------------------------------------------------------------------------- at each step

@@ -105,11 +105,3 @@ select group_id, account_id, amount_cents, balance_after_cents
 from ledger.entry
 where id >= :from_id::uuid and id < :to_id::uuid and group_id = any(:group_ids::uuid[])
     and kind = 'deduction';
-
--- name: list_totals
--- Accounts with any certified mass: a page of all of them.
-select account_id, certified_mg
-from ledger.wallet
-where account_id > :after_account_id and certified_mg > 0
-order by account_id
-limit :at_most::integer;

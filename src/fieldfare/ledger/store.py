@@ -104,11 +104,3 @@ async def list_unexplained_debts(
     """A page of accounts whose wallet owes other than what the journal says."""
     rows = _queries.list_unexplained_debts(conn, after_account_id=after_account_id, at_most=at_most)
     return [row async for row in rows]
-
-
-async def list_totals(
-    conn: Connection, *, after_account_id: int, at_most: int
-) -> list[tuple[int, int]]:
-    """A page of accounts with any certified mass, as (account_id, certified_mg)."""
-    rows = _queries.list_totals(conn, after_account_id=after_account_id, at_most=at_most)
-    return [(row["account_id"], row["certified_mg"]) async for row in rows]
