@@ -4,7 +4,6 @@ import typer
 
 from fieldfare.cli.context import database_url
 from fieldfare.cli.steps import complain, say
-from fieldfare.db.migrate import migrate
 from fieldfare.db.revision import MigrationRefused
 from fieldfare.settings import SettingsRefused, read_settings
 
@@ -14,6 +13,9 @@ def migrate_command() -> None:
 
     Example: DATABASE_URL=postgresql://fieldfare@db/fieldfare fieldfare migrate
     """
+    # Loaded here: what migrates is large, and no process that serves should carry it.
+    from fieldfare.db.migrate import migrate
+
     try:
         revision = migrate(database_url(read_settings()))
     except (SettingsRefused, MigrationRefused) as refusal:

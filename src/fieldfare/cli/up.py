@@ -141,7 +141,8 @@ def _simulators(settings: Settings, outside: _Outside) -> list[Part]:
     """The processes that stand for the outside world."""
     env = {**os.environ, "PYTHONUNBUFFERED": "1"}
     stripe = (
-        *PROGRAM, "simulate", "stripe", "--port", str(outside.stripe_port),
+        # Without the rest of the command line it starts in a tenth of the time.
+        sys.executable, "-m", "fieldfare.simulators.stripe", "--port", str(outside.stripe_port),
         "--home", str(settings.home / "stripe"),
         "--webhook", f"{_base_url(settings)}/webhooks/stripe",
         "--webhook-secret", outside.webhook_secret,

@@ -44,6 +44,7 @@ async def send(server: MailServer, mail: Mail) -> None:
     client = _client(server, written)
     try:
         async with asyncio.timeout(SEND_LIMIT_S):
+            await _connect(client, server)
             await _deliver(client, written)
     except aiosmtplib.SMTPRecipientsRefused as refusal:
         raise _to_recipient(refusal.recipients[0], written) from refusal
@@ -59,19 +60,25 @@ def _client(server: MailServer, written: Written) -> aiosmtplib.SMTP:
     return aiosmtplib.SMTP(
         hostname=server.host,
         port=server.port,
-        username=server.user,
-        password=server.password,
         use_tls=server.security == "tls",
-        start_tls=server.security == "starttls",
+        # Encryption and log-in are our own steps, after which the connection is still ours to end.
+        start_tls=False,
         # Given, because the default asks the name service who we are and may wait long for it.
         local_hostname=written.sender.domain,
         timeout=SEND_LIMIT_S,
     )
 
 
-async def _deliver(client: aiosmtplib.SMTP, written: Written) -> None:
+async def _connect(client: aiosmtplib.SMTP, server: MailServer) -> None:
     async with asyncio.timeout(CONNECT_LIMIT_S):
         await client.connect()
+        if server.security == "starttls":
+            await client.starttls()
+        if server.user is not None:
+            await client.login(server.user, server.password or "")
+
+
+async def _deliver(client: aiosmtplib.SMTP, written: Written) -> None:
     options = []
     if written.needs_utf8:
         if client.is_ehlo_or_helo_needed:
@@ -99,16 +106,16 @@ def _part(client: aiosmtplib.SMTP) -> None:
 
 
 async def _say_goodbye(client: aiosmtplib.SMTP) -> None:
+    transport = client.transport
     try:
         if client.is_connected:
             with contextlib.suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
                 async with asyncio.timeout(GOODBYE_LIMIT_S):
                     await client.quit()
     finally:
-        # Under TLS, closing would wait for the other side to agree.
-        transport = client.transport
         client.close()
         if transport is not None:
+            # Under TLS, closing alone would wait for the other side to agree.
             cast("asyncio.WriteTransport", transport).abort()
 
 
