@@ -38,7 +38,7 @@ from fieldfare.payments.rules import frozen_request
 from tests.support.stripe_simulator import StripeSimulator, running_stripe
 
 INTENTS = "/v1/payment_intents"
-LIMIT_S = 0.5
+LIMIT_S = 1.5
 SLACK = timedelta(minutes=5)
 
 

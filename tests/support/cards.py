@@ -47,7 +47,7 @@ ORDER = {"tons": 0.45, "portfolioId": 2}
 """0.45 t of one project at $15.63 a tonne: 704 cents."""
 ORDER_CENTS = 704
 NOWHERE = "http://127.0.0.1:9/webhooks/stripe"
-TIMEOUT_S = 0.6
+TIMEOUT_S = 1.5
 TOPICS = (UNSETTLED_TOPIC, EVENT_TOPIC)
 WORKED = 200
 """More rounds than any background work takes here."""
