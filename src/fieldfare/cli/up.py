@@ -165,7 +165,13 @@ def _simulators(settings: Settings, outside: _Outside) -> list[Part]:
 def _parts(settings: Settings, database_url: str, outside: _Outside) -> list[Part]:
     """The processes that make up the product, in the order in which they start."""
     env = {
-        **{name: value for name, value in os.environ.items() if not name.endswith("_FILE")},
+        # A secret's file would win over the value that the demo sets; all else is passed on.
+        **{
+            name: value
+            for name, value in os.environ.items()
+            if name != "DATABASE_URL_FILE"
+            and not (name.startswith("FIELDFARE_") and name.endswith("_FILE"))
+        },
         "DATABASE_URL": database_url,
         "FIELDFARE_HOME": str(settings.home),
         "FIELDFARE_STRIPE_KEY": DEMO_STRIPE_KEY,
@@ -174,6 +180,9 @@ def _parts(settings: Settings, database_url: str, outside: _Outside) -> list[Par
         "FIELDFARE_SMTP_HOST": "127.0.0.1",
         "FIELDFARE_SMTP_PORT": str(outside.smtp_port),
         "FIELDFARE_SMTP_SECURITY": "plain",
+        # The sink asks nobody to log in.
+        "FIELDFARE_SMTP_USER": "",
+        "FIELDFARE_SMTP_PASSWORD": "",
         "PYTHONUNBUFFERED": "1",
     }
     return [

@@ -8,6 +8,7 @@ field, mean absent. Every refusal is an `InvalidRequest` that names the field an
 import json
 import math
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from fractions import Fraction
 from urllib.parse import unquote_to_bytes
@@ -115,24 +116,24 @@ def _form_text(raw: bytes) -> str:
         ) from error
 
 
-class Fields:
+class Fields(ABC):
     """The fields of one body; each reader gives None for a field that is absent."""
 
+    @abstractmethod
     def text_of_number(self, name: str) -> str | None:
         """The decimal text of a numeric field."""
-        raise NotImplementedError  # the two bodies below differ in just these four readers
 
+    @abstractmethod
     def text(self, name: str) -> str | None:
         """The characters of a text field, not yet checked."""
-        raise NotImplementedError  # see above
 
+    @abstractmethod
     def boolean(self, name: str) -> bool | None:
         """A field that is true or false."""
-        raise NotImplementedError  # see above
 
+    @abstractmethod
     def pairs(self, name: str) -> Mapping[str, str] | None:
         """A field that maps strings to strings."""
-        raise NotImplementedError  # see above
 
     def number(self, name: str) -> Fraction | None:
         """The exact value of a numeric field."""
