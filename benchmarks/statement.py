@@ -24,9 +24,10 @@ from fieldfare.http.idempotency import request_key
 from fieldfare.http.principal import Principal
 from fieldfare.orders import store
 from fieldfare.orders.model import Order
-from fieldfare.orders.rules import IN_DOLLARS, answer_parts, quote_offset
+from fieldfare.orders.rules import answer_parts, quote_offset
 from fieldfare.orders.schemas import offset_order_answer, read_offset_order
 from fieldfare.orders.service.desk import OrderNames, certificate_url
+from fieldfare.payments.rules import IN_DOLLARS
 from fieldfare.settings import Settings
 
 # Version 7 with the instant of the transaction, like the ids that the product draws: the parts of

@@ -227,7 +227,7 @@ CREATE FUNCTION ledger.add_impact_v1(account bigint, added_mg bigint, added_tree
     where w.account_id = account
 $$;
 
-COMMENT ON FUNCTION ledger.add_impact_v1(account bigint, added_mg bigint, added_trees bigint) IS 'Raises an account''s totals by an order paid otherwise.';
+COMMENT ON FUNCTION ledger.add_impact_v1(account bigint, added_mg bigint, added_trees bigint) IS 'Raises an account''s totals by an order paid otherwise, or lowers them by what was refunded.';
 
 CREATE FUNCTION ledger.adjust_v1(entry_id uuid, leg_ids uuid[], account bigint, change_cents bigint, reason text) RETURNS bigint
     LANGUAGE plpgsql
@@ -262,6 +262,40 @@ $$;
 
 COMMENT ON FUNCTION ledger.adjust_v1(entry_id uuid, leg_ids uuid[], account bigint, change_cents bigint, reason text) IS 'Changes a balance by an operator''s decision and writes both legs; gives the balance after. A balance
 that would fall below zero is refused by the wallet''s check.';
+
+CREATE FUNCTION ledger.change_v1(entry_id uuid, leg_id uuid, account bigint, entry_kind text, movement_kind text, change_cents bigint, of_group uuid, said text) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+declare
+    changed ledger.wallet;
+begin
+    -- Opened apart: a row that is proposed with less than zero would be refused before its conflict.
+    insert into ledger.wallet (account_id) values (account) on conflict (account_id) do nothing;
+    update ledger.wallet w
+    set balance_cents = w.balance_cents + change_cents, entry_count = w.entry_count + 1
+    where w.account_id = account
+    returning * into changed;
+    insert into ledger.entry (
+        id, account_id, number, kind, amount_cents, balance_after_cents, group_id, description,
+        created_at
+    )
+    values (
+        entry_id, account, changed.entry_count, entry_kind, change_cents, changed.balance_cents,
+        of_group, said, now()
+    );
+    insert into ledger.journal (
+        id, movement_id, kind, book, account_id, currency, amount_micro, memo, created_at
+    )
+    values (
+        leg_id, entry_id, movement_kind, 'credits', account, 'USD', change_cents * 1000000, said, now()
+    );
+    return changed.balance_cents;
+end
+$$;
+
+COMMENT ON FUNCTION ledger.change_v1(entry_id uuid, leg_id uuid, account bigint, entry_kind text, movement_kind text, change_cents bigint, of_group uuid, said text) IS 'Changes a balance, with its entry and its leg in the book of credits; gives the balance after. Whoever
+calls it writes the legs that balance this one in the same transaction. A balance that would fall below
+zero is refused by the wallet''s check.';
 
 CREATE FUNCTION ledger.check_movement_v1() RETURNS trigger
     LANGUAGE plpgsql
@@ -366,6 +400,15 @@ CREATE FUNCTION notifications.tell_v1(ids uuid[], topics text[], subject_ids uui
     )
     select count(*) from told
 $$;
+
+CREATE FUNCTION payments.open_top_up_v1(top_up_id uuid, account bigint, asked_by text, cents bigint) RETURNS void
+    LANGUAGE sql
+    AS $$
+    insert into payments.top_up (id, account_id, origin, amount_cents, state, created_at)
+    values (top_up_id, account, asked_by, cents, 'pending', now())
+$$;
+
+COMMENT ON FUNCTION payments.open_top_up_v1(top_up_id uuid, account bigint, asked_by text, cents bigint) IS 'Records credits that a card is about to be asked for.';
 
 CREATE FUNCTION payments.open_v1(payment_id uuid, paid_for text, paid_for_id uuid, account bigint, minor bigint, code text, cents bigint, units_per_dollar numeric, units_on date, stripe_customer text, frozen bytea, key_at_processor text, lease interval) RETURNS void
     LANGUAGE sql
@@ -510,6 +553,21 @@ CREATE TABLE accounts.operator (
 );
 
 COMMENT ON TABLE accounts.operator IS 'The people who run the catalogue and the books.';
+
+CREATE TABLE accounts.refill (
+    account_id bigint NOT NULL,
+    below_cents bigint NOT NULL,
+    amount_cents bigint NOT NULL,
+    failures smallint DEFAULT 0 NOT NULL,
+    is_on boolean DEFAULT true NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT refill_amount_cents_check CHECK (((amount_cents >= 100) AND (amount_cents <= 99999999))),
+    CONSTRAINT refill_below_cents_check CHECK (((below_cents >= 1) AND (below_cents <= 99999999))),
+    CONSTRAINT refill_failures_check CHECK ((failures >= 0))
+);
+
+COMMENT ON TABLE accounts.refill IS 'When an account''s credits are topped up by themselves: below what balance, by how much. It is switched
+off after failures in a row, and by its owner.';
 
 CREATE TABLE accounts.token (
     id uuid NOT NULL,
@@ -719,6 +777,26 @@ CREATE TABLE impact.ranking (
 COMMENT ON TABLE impact.ranking IS 'For each mass that some account has: how many have it, and 1 + how many have more. A job makes it anew;
 an account''s rank is that of the largest mass which is not above its own.';
 
+CREATE TABLE ledger.adjustment_request (
+    id uuid NOT NULL,
+    account_id bigint NOT NULL,
+    change_cents bigint NOT NULL,
+    reason text NOT NULL,
+    asked_by bigint NOT NULL,
+    asked_at timestamp with time zone NOT NULL,
+    decided_by bigint,
+    decided_at timestamp with time zone,
+    entry_id uuid,
+    CONSTRAINT adjustment_request_change_cents_check CHECK ((change_cents <> 0)),
+    CONSTRAINT adjustment_request_check CHECK (((decided_by IS NULL) = (decided_at IS NULL))),
+    CONSTRAINT adjustment_request_check1 CHECK (((entry_id IS NULL) OR (decided_by IS NOT NULL))),
+    CONSTRAINT adjustment_two_people CHECK (((entry_id IS NULL) OR (decided_by <> asked_by)))
+);
+
+COMMENT ON TABLE ledger.adjustment_request IS 'Changes of a balance that are too large for one person: a second operator lets them through or not.';
+
+COMMENT ON COLUMN ledger.adjustment_request.entry_id IS 'Null if it was turned down.';
+
 CREATE TABLE ledger.entry (
     id uuid NOT NULL,
     account_id bigint NOT NULL,
@@ -731,15 +809,17 @@ CREATE TABLE ledger.entry (
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT entry_amount_cents_check CHECK ((amount_cents <> 0)),
     CONSTRAINT entry_balance_after_cents_check CHECK ((balance_after_cents >= 0)),
-    CONSTRAINT entry_check CHECK (((kind = 'adjustment'::text) OR ((kind = 'deduction'::text) = (amount_cents < 0)))),
     CONSTRAINT entry_kind_check CHECK ((kind = ANY (ARRAY['top_up'::text, 'deduction'::text, 'refund'::text, 'adjustment'::text]))),
-    CONSTRAINT entry_number_check CHECK ((number > 0))
+    CONSTRAINT entry_number_check CHECK ((number > 0)),
+    CONSTRAINT entry_sign CHECK (((kind = ANY (ARRAY['adjustment'::text, 'refund'::text])) OR ((kind = 'deduction'::text) = (amount_cents < 0))))
 )
 PARTITION BY RANGE (id);
 
 COMMENT ON TABLE ledger.entry IS 'Every change of a balance of credits, with the balance after it.';
 
 COMMENT ON COLUMN ledger.entry.number IS 'Counts an account''s entries from 1 in the order in which they took effect; ids may cross.';
+
+COMMENT ON COLUMN ledger.entry.kind IS 'A refund is positive when an order''s price comes back, negative when a top-up goes back to its card.';
 
 COMMENT ON COLUMN ledger.entry.group_id IS 'The purchase that it paid for or refunds.';
 
@@ -755,9 +835,9 @@ CREATE TABLE ledger.entry_first (
     created_at timestamp with time zone CONSTRAINT entry_created_at_not_null NOT NULL,
     CONSTRAINT entry_amount_cents_check CHECK ((amount_cents <> 0)),
     CONSTRAINT entry_balance_after_cents_check CHECK ((balance_after_cents >= 0)),
-    CONSTRAINT entry_check CHECK (((kind = 'adjustment'::text) OR ((kind = 'deduction'::text) = (amount_cents < 0)))),
     CONSTRAINT entry_kind_check CHECK ((kind = ANY (ARRAY['top_up'::text, 'deduction'::text, 'refund'::text, 'adjustment'::text]))),
-    CONSTRAINT entry_number_check CHECK ((number > 0))
+    CONSTRAINT entry_number_check CHECK ((number > 0)),
+    CONSTRAINT entry_sign CHECK (((kind = ANY (ARRAY['adjustment'::text, 'refund'::text])) OR ((kind = 'deduction'::text) = (amount_cents < 0))))
 );
 
 CREATE TABLE ledger.journal (
@@ -771,7 +851,7 @@ CREATE TABLE ledger.journal (
     memo text NOT NULL,
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT journal_amount_micro_check CHECK ((amount_micro <> 0)),
-    CONSTRAINT journal_book_check CHECK ((book = ANY (ARRAY['credits'::text, 'processor'::text, 'bank'::text, 'partners'::text, 'margin'::text, 'fees'::text, 'exchange'::text, 'tax'::text, 'adjustments'::text, 'receivables'::text]))),
+    CONSTRAINT journal_book_check CHECK ((book = ANY (ARRAY['credits'::text, 'processor'::text, 'bank'::text, 'partners'::text, 'margin'::text, 'fees'::text, 'exchange'::text, 'tax'::text, 'adjustments'::text, 'receivables'::text, 'disputes'::text, 'suspense'::text]))),
     CONSTRAINT journal_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
     CONSTRAINT journal_kind_check CHECK ((kind = ANY (ARRAY['top_up'::text, 'refund'::text, 'dispute'::text, 'processor_fee'::text, 'exchange'::text, 'tax'::text, 'payout'::text, 'adjustment'::text, 'rounding'::text, 'owed'::text])))
 )
@@ -779,7 +859,9 @@ PARTITION BY RANGE (id);
 
 COMMENT ON TABLE ledger.journal IS 'Every movement that is not an order line, as legs that sum to zero per currency.';
 
-COMMENT ON COLUMN ledger.journal.movement_id IS 'For a change of credits, the id of its entry.';
+COMMENT ON COLUMN ledger.journal.movement_id IS 'For a change of credits, the id of its entry; else of the refund, dispute or balance transaction.';
+
+COMMENT ON COLUMN ledger.journal.book IS 'Signs are those of a liability: what we owe more of is positive, what we own more of is negative.';
 
 COMMENT ON COLUMN ledger.journal.amount_micro IS 'Millionths of a hundredth of the currency''s unit.';
 
@@ -794,7 +876,7 @@ CREATE TABLE ledger.journal_first (
     memo text CONSTRAINT journal_memo_not_null NOT NULL,
     created_at timestamp with time zone CONSTRAINT journal_created_at_not_null NOT NULL,
     CONSTRAINT journal_amount_micro_check CHECK ((amount_micro <> 0)),
-    CONSTRAINT journal_book_check CHECK ((book = ANY (ARRAY['credits'::text, 'processor'::text, 'bank'::text, 'partners'::text, 'margin'::text, 'fees'::text, 'exchange'::text, 'tax'::text, 'adjustments'::text, 'receivables'::text]))),
+    CONSTRAINT journal_book_check CHECK ((book = ANY (ARRAY['credits'::text, 'processor'::text, 'bank'::text, 'partners'::text, 'margin'::text, 'fees'::text, 'exchange'::text, 'tax'::text, 'adjustments'::text, 'receivables'::text, 'disputes'::text, 'suspense'::text]))),
     CONSTRAINT journal_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
     CONSTRAINT journal_kind_check CHECK ((kind = ANY (ARRAY['top_up'::text, 'refund'::text, 'dispute'::text, 'processor_fee'::text, 'exchange'::text, 'tax'::text, 'payout'::text, 'adjustment'::text, 'rounding'::text, 'owed'::text])))
 );
@@ -886,6 +968,9 @@ CREATE TABLE orders.line (
     margin_micro bigint NOT NULL,
     created_at timestamp with time zone NOT NULL,
     refunded_at timestamp with time zone,
+    refunded_mg bigint DEFAULT 0 NOT NULL,
+    refunded_trees bigint DEFAULT 0 NOT NULL,
+    refunded_micro bigint DEFAULT 0 NOT NULL,
     CONSTRAINT line_amount_micro_check CHECK ((amount_micro >= 0)),
     CONSTRAINT line_billed_micro_check CHECK ((billed_micro >= 0)),
     CONSTRAINT line_check CHECK ((amount_micro = (partner_micro + margin_micro))),
@@ -894,6 +979,7 @@ CREATE TABLE orders.line (
     CONSTRAINT line_mass_mg_check CHECK ((mass_mg >= 0)),
     CONSTRAINT line_partner_micro_check CHECK ((partner_micro >= 0)),
     CONSTRAINT line_partner_share_ppm_check CHECK (((partner_share_ppm >= 0) AND (partner_share_ppm <= 1000000))),
+    CONSTRAINT line_refunded CHECK ((((refunded_mg >= 0) AND (refunded_mg <= mass_mg)) AND ((refunded_trees >= 0) AND (refunded_trees <= trees)) AND ((refunded_micro >= 0) AND (refunded_micro <= amount_micro)))),
     CONSTRAINT line_standing_check CHECK ((standing = ANY (ARRAY['certified'::text, 'external_standard'::text, 'uncertified'::text]))),
     CONSTRAINT line_trees_check CHECK ((trees >= 0)),
     CONSTRAINT line_unit_price_micro_check CHECK ((unit_price_micro > 0)),
@@ -906,6 +992,8 @@ COMMENT ON TABLE orders.line IS 'A project''s part of a purchase, written when i
 COMMENT ON COLUMN orders.line.standing IS 'The project''s standing when it was paid, frozen.';
 
 COMMENT ON COLUMN orders.line.billed_micro IS 'The part as shown to the customer: whole cents where the order is a dollar or more.';
+
+COMMENT ON COLUMN orders.line.refunded_at IS 'When all of it was refunded; in part, it stays null.';
 
 CREATE TABLE orders.line_first (
     id uuid CONSTRAINT line_id_not_null NOT NULL,
@@ -927,6 +1015,9 @@ CREATE TABLE orders.line_first (
     margin_micro bigint CONSTRAINT line_margin_micro_not_null NOT NULL,
     created_at timestamp with time zone CONSTRAINT line_created_at_not_null NOT NULL,
     refunded_at timestamp with time zone,
+    refunded_mg bigint DEFAULT 0 CONSTRAINT line_refunded_mg_not_null NOT NULL,
+    refunded_trees bigint DEFAULT 0 CONSTRAINT line_refunded_trees_not_null NOT NULL,
+    refunded_micro bigint DEFAULT 0 CONSTRAINT line_refunded_micro_not_null NOT NULL,
     CONSTRAINT line_amount_micro_check CHECK ((amount_micro >= 0)),
     CONSTRAINT line_billed_micro_check CHECK ((billed_micro >= 0)),
     CONSTRAINT line_check CHECK ((amount_micro = (partner_micro + margin_micro))),
@@ -935,6 +1026,7 @@ CREATE TABLE orders.line_first (
     CONSTRAINT line_mass_mg_check CHECK ((mass_mg >= 0)),
     CONSTRAINT line_partner_micro_check CHECK ((partner_micro >= 0)),
     CONSTRAINT line_partner_share_ppm_check CHECK (((partner_share_ppm >= 0) AND (partner_share_ppm <= 1000000))),
+    CONSTRAINT line_refunded CHECK ((((refunded_mg >= 0) AND (refunded_mg <= mass_mg)) AND ((refunded_trees >= 0) AND (refunded_trees <= trees)) AND ((refunded_micro >= 0) AND (refunded_micro <= amount_micro)))),
     CONSTRAINT line_standing_check CHECK ((standing = ANY (ARRAY['certified'::text, 'external_standard'::text, 'uncertified'::text]))),
     CONSTRAINT line_trees_check CHECK ((trees >= 0)),
     CONSTRAINT line_unit_price_micro_check CHECK ((unit_price_micro > 0)),
@@ -984,6 +1076,7 @@ CREATE TABLE orders.purchase (
     created_at timestamp with time zone NOT NULL,
     paid_at timestamp with time zone,
     refunded_at timestamp with time zone,
+    refunded_minor bigint DEFAULT 0 NOT NULL,
     CONSTRAINT purchase_amount_cents_check CHECK ((amount_cents > 0)),
     CONSTRAINT purchase_charge_minor_check CHECK ((charge_minor > 0)),
     CONSTRAINT purchase_check CHECK (((payment_method <> 'credits'::text) OR ((currency = 'USD'::text) AND (charge_minor = amount_cents)))),
@@ -994,6 +1087,7 @@ CREATE TABLE orders.purchase (
     CONSTRAINT purchase_mass_mg_check CHECK ((mass_mg >= 0)),
     CONSTRAINT purchase_payment_method_check CHECK ((payment_method = ANY (ARRAY['stripe'::text, 'credits'::text]))),
     CONSTRAINT purchase_rate_check CHECK ((rate > (0)::numeric)),
+    CONSTRAINT purchase_refunded CHECK ((((refunded_minor >= 0) AND (refunded_minor <= charge_minor)) AND ((state <> ALL (ARRAY['pending'::text, 'paid'::text, 'failed'::text])) OR (refunded_minor = 0)) AND ((state <> 'partly_refunded'::text) OR (refunded_minor > 0)) AND ((state = 'refunded'::text) = (refunded_at IS NOT NULL)))),
     CONSTRAINT purchase_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'paid'::text, 'partly_refunded'::text, 'refunded'::text, 'disputed'::text, 'failed'::text]))),
     CONSTRAINT purchase_tax_minor_check CHECK ((tax_minor >= 0)),
     CONSTRAINT purchase_tax_rate_ppm_check CHECK ((tax_rate_ppm >= 0)),
@@ -1010,6 +1104,8 @@ COMMENT ON COLUMN orders.purchase.price_revision IS 'The revision of the catalog
 COMMENT ON COLUMN orders.purchase.rate IS 'Units of the currency for one US dollar, at `rate_on`.';
 
 COMMENT ON COLUMN orders.purchase.quote IS 'The split of an order that is not paid yet: its lines to be.';
+
+COMMENT ON COLUMN orders.purchase.refunded_minor IS 'Of the charge, what was given back or lost.';
 
 CREATE VIEW orders.listed_line AS
  SELECT l.id,
@@ -1033,7 +1129,11 @@ CREATE VIEW orders.listed_line AS
     y.note,
     y.on_behalf_of_name,
     y.on_behalf_of_email,
-    y.metadata
+    y.metadata,
+    p.charge_minor,
+    l.refunded_mg,
+    l.refunded_trees,
+    l.refunded_micro
    FROM ((orders.line l
      JOIN orders.purchase p ON ((p.id = l.purchase_id)))
      LEFT JOIN orders.party y ON ((y.purchase_id = l.purchase_id)));
@@ -1080,6 +1180,7 @@ CREATE TABLE orders.purchase_first (
     created_at timestamp with time zone CONSTRAINT purchase_created_at_not_null NOT NULL,
     paid_at timestamp with time zone,
     refunded_at timestamp with time zone,
+    refunded_minor bigint DEFAULT 0 CONSTRAINT purchase_refunded_minor_not_null NOT NULL,
     CONSTRAINT purchase_amount_cents_check CHECK ((amount_cents > 0)),
     CONSTRAINT purchase_charge_minor_check CHECK ((charge_minor > 0)),
     CONSTRAINT purchase_check CHECK (((payment_method <> 'credits'::text) OR ((currency = 'USD'::text) AND (charge_minor = amount_cents)))),
@@ -1090,6 +1191,7 @@ CREATE TABLE orders.purchase_first (
     CONSTRAINT purchase_mass_mg_check CHECK ((mass_mg >= 0)),
     CONSTRAINT purchase_payment_method_check CHECK ((payment_method = ANY (ARRAY['stripe'::text, 'credits'::text]))),
     CONSTRAINT purchase_rate_check CHECK ((rate > (0)::numeric)),
+    CONSTRAINT purchase_refunded CHECK ((((refunded_minor >= 0) AND (refunded_minor <= charge_minor)) AND ((state <> ALL (ARRAY['pending'::text, 'paid'::text, 'failed'::text])) OR (refunded_minor = 0)) AND ((state <> 'partly_refunded'::text) OR (refunded_minor > 0)) AND ((state = 'refunded'::text) = (refunded_at IS NOT NULL)))),
     CONSTRAINT purchase_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'paid'::text, 'partly_refunded'::text, 'refunded'::text, 'disputed'::text, 'failed'::text]))),
     CONSTRAINT purchase_tax_minor_check CHECK ((tax_minor >= 0)),
     CONSTRAINT purchase_tax_rate_ppm_check CHECK ((tax_rate_ppm >= 0)),
@@ -1103,6 +1205,58 @@ CREATE SEQUENCE orders.receipt_number
     NO MAXVALUE
     CACHE 1;
 
+CREATE TABLE orders.refund (
+    id uuid NOT NULL,
+    purchase_id uuid NOT NULL,
+    account_id bigint NOT NULL,
+    origin text NOT NULL,
+    state text NOT NULL,
+    amount_minor bigint NOT NULL,
+    currency text NOT NULL,
+    amount_micro bigint DEFAULT 0 NOT NULL,
+    mass_mg bigint DEFAULT 0 NOT NULL,
+    trees bigint DEFAULT 0 NOT NULL,
+    reason text NOT NULL,
+    failure_code text,
+    created_at timestamp with time zone NOT NULL,
+    settled_at timestamp with time zone,
+    CONSTRAINT refund_amount_micro_check CHECK ((amount_micro >= 0)),
+    CONSTRAINT refund_amount_minor_check CHECK ((amount_minor > 0)),
+    CONSTRAINT refund_check CHECK (((state = 'pending'::text) = (settled_at IS NULL))),
+    CONSTRAINT refund_check1 CHECK (((state = 'succeeded'::text) OR ((amount_micro = 0) AND (mass_mg = 0) AND (trees = 0)))),
+    CONSTRAINT refund_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT refund_mass_mg_check CHECK ((mass_mg >= 0)),
+    CONSTRAINT refund_origin_check CHECK ((origin = ANY (ARRAY['operator'::text, 'processor'::text, 'dispute'::text]))),
+    CONSTRAINT refund_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'succeeded'::text, 'failed'::text]))),
+    CONSTRAINT refund_trees_check CHECK ((trees >= 0))
+);
+
+COMMENT ON TABLE orders.refund IS 'What of an order goes back. By card it has the id of its row in `payments.refund`, and takes effect once
+the processor has given the money back; from credits it takes effect at once.';
+
+COMMENT ON COLUMN orders.refund.amount_micro IS 'Of the price in US cents, its part; known once it took effect.';
+
+CREATE TABLE orders.refund_line (
+    refund_id uuid NOT NULL,
+    line_id uuid NOT NULL,
+    project_id integer NOT NULL,
+    partner_id integer NOT NULL,
+    mass_mg bigint NOT NULL,
+    trees bigint NOT NULL,
+    amount_micro bigint NOT NULL,
+    partner_micro bigint NOT NULL,
+    margin_micro bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT refund_line_amount_micro_check CHECK ((amount_micro >= 0)),
+    CONSTRAINT refund_line_check CHECK ((amount_micro = (partner_micro + margin_micro))),
+    CONSTRAINT refund_line_margin_micro_check CHECK ((margin_micro >= 0)),
+    CONSTRAINT refund_line_mass_mg_check CHECK ((mass_mg >= 0)),
+    CONSTRAINT refund_line_partner_micro_check CHECK ((partner_micro >= 0)),
+    CONSTRAINT refund_line_trees_check CHECK ((trees >= 0))
+);
+
+COMMENT ON TABLE orders.refund_line IS 'A refund''s part of each line, split like the order: what the month end takes off a partner''s due.';
+
 CREATE TABLE orders.tag (
     account_id bigint NOT NULL,
     key text NOT NULL,
@@ -1111,6 +1265,38 @@ CREATE TABLE orders.tag (
 );
 
 COMMENT ON TABLE orders.tag IS 'A purchase''s metadata as pairs, by which lists are filtered.';
+
+CREATE TABLE payments.balance_import (
+    is_current boolean DEFAULT true NOT NULL,
+    complete_to timestamp with time zone NOT NULL,
+    CONSTRAINT balance_import_is_current_check CHECK (is_current)
+);
+
+COMMENT ON TABLE payments.balance_import IS 'Up to which instant of the processor''s clock its balance transactions are on record; one row.';
+
+CREATE TABLE payments.balance_transaction (
+    transaction_id text NOT NULL,
+    kind text NOT NULL,
+    source_id text,
+    amount_minor bigint NOT NULL,
+    fee_minor bigint NOT NULL,
+    net_minor bigint NOT NULL,
+    currency text NOT NULL,
+    exchange_rate numeric(20,10),
+    created_at timestamp with time zone NOT NULL,
+    movement_id uuid,
+    recorded_at timestamp with time zone NOT NULL,
+    CONSTRAINT balance_transaction_check CHECK ((net_minor = (amount_minor - fee_minor))),
+    CONSTRAINT balance_transaction_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT balance_transaction_exchange_rate_check CHECK ((exchange_rate > (0)::numeric))
+);
+
+COMMENT ON TABLE payments.balance_transaction IS 'Every movement of our balance at the processor, as the processor recorded it: what the journal''s book
+`processor` is held against.';
+
+COMMENT ON COLUMN payments.balance_transaction.source_id IS 'The charge, refund, dispute or payout.';
+
+COMMENT ON COLUMN payments.balance_transaction.movement_id IS 'Its legs in the journal: the fee, and the exchange where it settled in another currency; null if none.';
 
 CREATE TABLE payments.dispute (
     dispute_id text NOT NULL,
@@ -1121,11 +1307,14 @@ CREATE TABLE payments.dispute (
     reason text NOT NULL,
     opened_at timestamp with time zone NOT NULL,
     closed_at timestamp with time zone,
+    settled_at timestamp with time zone,
     CONSTRAINT dispute_amount_minor_check CHECK ((amount_minor > 0)),
     CONSTRAINT dispute_check CHECK (((state = 'open'::text) = (closed_at IS NULL))),
     CONSTRAINT dispute_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
     CONSTRAINT dispute_state_check CHECK ((state = ANY (ARRAY['open'::text, 'won'::text, 'lost'::text])))
 );
+
+COMMENT ON COLUMN payments.dispute.settled_at IS 'When its end took effect in the books: what was lost is taken back, what was won stands again.';
 
 CREATE TABLE payments.exception (
     id uuid NOT NULL,
@@ -1136,7 +1325,7 @@ CREATE TABLE payments.exception (
     resolved_at timestamp with time zone,
     resolution text,
     CONSTRAINT exception_check CHECK (((resolved_at IS NULL) = (resolution IS NULL))),
-    CONSTRAINT exception_kind_check CHECK ((kind = ANY (ARRAY['outcome_unknown'::text, 'charge_without_order'::text, 'mismatch'::text])))
+    CONSTRAINT exception_kind_check CHECK ((kind = ANY (ARRAY['outcome_unknown'::text, 'charge_without_order'::text, 'mismatch'::text, 'refund_failed'::text, 'refund_unknown'::text, 'unknown_transaction'::text])))
 );
 
 COMMENT ON TABLE payments.exception IS 'What a person has to look at before the books can close.';
@@ -1240,8 +1429,8 @@ CREATE TABLE payments.refund (
     amount_minor bigint NOT NULL,
     currency text NOT NULL,
     reason text NOT NULL,
-    request bytea NOT NULL,
-    processor_key text NOT NULL,
+    request bytea,
+    processor_key text,
     first_sent_at timestamp with time zone,
     last_sent_at timestamp with time zone,
     refund_id text,
@@ -1249,11 +1438,43 @@ CREATE TABLE payments.refund (
     failure_code text,
     created_at timestamp with time zone NOT NULL,
     settled_at timestamp with time zone,
+    origin text DEFAULT 'operator'::text NOT NULL,
+    leased_until timestamp with time zone,
     CONSTRAINT refund_amount_minor_check CHECK ((amount_minor > 0)),
     CONSTRAINT refund_check CHECK (((state = 'pending'::text) = (settled_at IS NULL))),
     CONSTRAINT refund_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT refund_origin CHECK (((origin = ANY (ARRAY['operator'::text, 'processor'::text])) AND ((origin = 'operator'::text) = (request IS NOT NULL)) AND ((origin = 'operator'::text) = (processor_key IS NOT NULL)))),
     CONSTRAINT refund_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'succeeded'::text, 'failed'::text])))
 );
+
+COMMENT ON TABLE payments.refund IS 'Money given back to a card: asked for by an operator, its request frozen to the byte; or made in the
+processor''s own dashboard and learned of.';
+
+COMMENT ON COLUMN payments.refund.refund_id IS 'The processor''s id, once it is known.';
+
+CREATE TABLE payments.top_up (
+    id uuid NOT NULL,
+    account_id bigint NOT NULL,
+    origin text NOT NULL,
+    amount_cents bigint NOT NULL,
+    state text NOT NULL,
+    charge_id text,
+    entry_id uuid,
+    returned_cents bigint DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    settled_at timestamp with time zone,
+    CONSTRAINT top_up_amount_cents_check CHECK ((amount_cents > 0)),
+    CONSTRAINT top_up_check CHECK (((state = 'pending'::text) = (settled_at IS NULL))),
+    CONSTRAINT top_up_check1 CHECK (((state = 'paid'::text) = (charge_id IS NOT NULL))),
+    CONSTRAINT top_up_check2 CHECK (((state = 'paid'::text) = (entry_id IS NOT NULL))),
+    CONSTRAINT top_up_check3 CHECK (((returned_cents >= 0) AND (returned_cents <= amount_cents))),
+    CONSTRAINT top_up_origin_check CHECK ((origin = ANY (ARRAY['request'::text, 'refill'::text]))),
+    CONSTRAINT top_up_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'paid'::text, 'failed'::text])))
+);
+
+COMMENT ON TABLE payments.top_up IS 'Credits bought by card; the card''s side is its payment.';
+
+COMMENT ON COLUMN payments.top_up.returned_cents IS 'Of the credits, what refunds and lost disputes took back or left owed.';
 
 CREATE TABLE pgqueuer.pgqueuer (
     id bigint NOT NULL,
@@ -1380,6 +1601,9 @@ ALTER TABLE ONLY accounts.member
 ALTER TABLE ONLY accounts.operator
     ADD CONSTRAINT operator_pkey PRIMARY KEY (user_id);
 
+ALTER TABLE ONLY accounts.refill
+    ADD CONSTRAINT refill_pkey PRIMARY KEY (account_id);
+
 ALTER TABLE ONLY accounts.token
     ADD CONSTRAINT token_pkey PRIMARY KEY (id);
 
@@ -1421,6 +1645,9 @@ ALTER TABLE ONLY impact.hidden_order
 
 ALTER TABLE ONLY impact.ranking
     ADD CONSTRAINT ranking_pkey PRIMARY KEY (certified_mg);
+
+ALTER TABLE ONLY ledger.adjustment_request
+    ADD CONSTRAINT adjustment_request_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY ledger.entry
     ADD CONSTRAINT entry_pkey PRIMARY KEY (id);
@@ -1470,8 +1697,20 @@ ALTER TABLE ONLY orders.purchase
 ALTER TABLE ONLY orders.purchase_first
     ADD CONSTRAINT purchase_first_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY orders.refund_line
+    ADD CONSTRAINT refund_line_pkey PRIMARY KEY (refund_id, line_id);
+
+ALTER TABLE ONLY orders.refund
+    ADD CONSTRAINT refund_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY orders.tag
     ADD CONSTRAINT tag_pkey PRIMARY KEY (account_id, key, value, purchase_id);
+
+ALTER TABLE ONLY payments.balance_import
+    ADD CONSTRAINT balance_import_pkey PRIMARY KEY (is_current);
+
+ALTER TABLE ONLY payments.balance_transaction
+    ADD CONSTRAINT balance_transaction_pkey PRIMARY KEY (transaction_id);
 
 ALTER TABLE ONLY payments.dispute
     ADD CONSTRAINT dispute_pkey PRIMARY KEY (dispute_id);
@@ -1499,6 +1738,12 @@ ALTER TABLE ONLY payments.refund
 
 ALTER TABLE ONLY payments.refund
     ADD CONSTRAINT refund_refund_id_key UNIQUE (refund_id);
+
+ALTER TABLE ONLY payments.top_up
+    ADD CONSTRAINT top_up_charge_id_key UNIQUE (charge_id);
+
+ALTER TABLE ONLY payments.top_up
+    ADD CONSTRAINT top_up_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY pgqueuer.pgqueuer_log
     ADD CONSTRAINT pgqueuer_log_pkey PRIMARY KEY (id);
@@ -1534,6 +1779,8 @@ CREATE INDEX idempotency_key_created_at ON http.idempotency_key USING btree (cre
 
 CREATE INDEX idempotency_key_unanswered ON http.idempotency_key USING btree (subject_id) WHERE (answer IS NULL);
 
+CREATE INDEX adjustment_request_open ON ledger.adjustment_request USING btree (asked_at) WHERE (decided_at IS NULL);
+
 CREATE INDEX entry_account_id ON ONLY ledger.entry USING btree (account_id, number);
 
 CREATE INDEX entry_first_account_id_number_idx ON ledger.entry_first USING btree (account_id, number);
@@ -1558,6 +1805,16 @@ CREATE INDEX purchase_account_id ON ONLY orders.purchase USING btree (account_id
 
 CREATE INDEX purchase_first_account_id_id_idx ON orders.purchase_first USING btree (account_id, id);
 
+CREATE INDEX refund_line_line_id ON orders.refund_line USING btree (line_id);
+
+CREATE INDEX refund_pending ON orders.refund USING btree (created_at) WHERE (state = 'pending'::text);
+
+CREATE INDEX refund_purchase_id ON orders.refund USING btree (purchase_id);
+
+CREATE INDEX balance_transaction_created_at ON payments.balance_transaction USING btree (created_at);
+
+CREATE INDEX balance_transaction_source_id ON payments.balance_transaction USING btree (source_id);
+
 CREATE INDEX dispute_payment_id ON payments.dispute USING btree (payment_id);
 
 CREATE UNIQUE INDEX exception_open ON payments.exception USING btree (subject, kind) WHERE (resolved_at IS NULL);
@@ -1579,6 +1836,10 @@ CREATE INDEX payment_first_subject_id_idx ON payments.payment_first USING btree 
 CREATE INDEX refund_payment_id ON payments.refund USING btree (payment_id);
 
 CREATE INDEX refund_pending ON payments.refund USING btree (created_at) WHERE (state = 'pending'::text);
+
+CREATE INDEX top_up_account_id ON payments.top_up USING btree (account_id, created_at);
+
+CREATE UNIQUE INDEX top_up_one_refill ON payments.top_up USING btree (account_id) WHERE ((origin = 'refill'::text) AND (state = 'pending'::text));
 
 CREATE INDEX pgqueuer_ep_ea_idx ON pgqueuer.pgqueuer USING btree (entrypoint, execute_after) WHERE (status = 'queued'::pgqueuer.pgqueuer_status);
 
@@ -1662,6 +1923,9 @@ ALTER TABLE ONLY accounts.member
 ALTER TABLE ONLY accounts.operator
     ADD CONSTRAINT operator_user_id_fkey FOREIGN KEY (user_id) REFERENCES accounts.account(id);
 
+ALTER TABLE ONLY accounts.refill
+    ADD CONSTRAINT refill_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts.account(id);
+
 ALTER TABLE ONLY accounts.token
     ADD CONSTRAINT token_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts.account(id);
 
@@ -1679,3 +1943,6 @@ ALTER TABLE ONLY catalog.weight
 
 ALTER TABLE ONLY catalog.weight
     ADD CONSTRAINT weight_project_id_fkey FOREIGN KEY (project_id) REFERENCES catalog.project(id);
+
+ALTER TABLE ONLY orders.refund_line
+    ADD CONSTRAINT refund_line_refund_id_fkey FOREIGN KEY (refund_id) REFERENCES orders.refund(id);

@@ -11,8 +11,9 @@ from fieldfare.db.ids import new_secret_id
 from fieldfare.http.idempotency import RequestKey
 from fieldfare.kernel.ids import floor_id
 from fieldfare.orders.model import AnswerParts, OffsetRequest, Order, Party
-from fieldfare.orders.rules import IN_DOLLARS, quote_offset
+from fieldfare.orders.rules import quote_offset
 from fieldfare.orders.store import Placing
+from fieldfare.payments.rules import IN_DOLLARS
 
 ANSWER = AnswerParts(b'{"left":', b"}")
 NOBODY = Party()

@@ -21,6 +21,8 @@ Rate: TypeAlias = Decimal
 
 RATE_DIGITS = 10
 SMALLEST_CHARGE_USD_CENTS = 50
+_MICRO_DIGITS = 8
+"""A unit is a hundred hundredths, each of a million parts."""
 
 
 class UnknownCurrency(ValueError):
@@ -145,6 +147,15 @@ def smallest_charge_minor(rate: Rate, currency: Currency) -> int:
     if currency.min_minor is not None:
         return currency.min_minor
     return charge_minor(SMALLEST_CHARGE_USD_CENTS, rate, currency)
+
+
+def micro_from_minor(amount_minor: int, currency: Currency) -> int:
+    """Minor units as the books hold them: millionths of a hundredth of the currency's unit.
+
+    704 of USD is 704_000_000, 1 of JPY is 100_000_000, 10 of KWD is 1_000_000.
+    """
+    scale: int = 10 ** (_MICRO_DIGITS - currency.decimals)
+    return amount_minor * scale
 
 
 def minor_to_major(amount_minor: int, currency: Currency) -> Decimal:

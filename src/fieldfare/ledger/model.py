@@ -7,6 +7,32 @@ from uuid import UUID
 import msgspec
 
 EntryKind = Literal["top_up", "deduction", "refund", "adjustment"]
+MovementKind = Literal[
+    "top_up",
+    "refund",
+    "dispute",
+    "processor_fee",
+    "exchange",
+    "tax",
+    "payout",
+    "adjustment",
+    "rounding",
+    "owed",
+]
+Book = Literal[
+    "credits",
+    "processor",
+    "bank",
+    "partners",
+    "margin",
+    "fees",
+    "exchange",
+    "tax",
+    "adjustments",
+    "receivables",
+    "disputes",
+    "suspense",
+]
 
 
 class Wallet(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,3 +69,21 @@ class EntryPage(msgspec.Struct, frozen=True):
 
     entries: list[Entry]
     total: int
+
+
+class Leg(msgspec.Struct, frozen=True, kw_only=True):
+    """One side of a movement; the legs of a movement sum to zero in each currency."""
+
+    book: Book
+    currency: str
+    amount_micro: int
+    """Millionths of a hundredth of the unit; as a liability's: what we own more of is negative."""
+    account_id: int | None = None
+    """Whose credits or debt, for the books `credits` and `receivables`."""
+
+
+class TakenBack(msgspec.Struct, frozen=True, kw_only=True):
+    """What a lost dispute took from a wallet, and what the wallet did not hold."""
+
+    taken_cents: int
+    owed_cents: int

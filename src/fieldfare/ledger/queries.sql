@@ -77,11 +77,12 @@ order by e.id
 limit :at_most::integer;
 
 -- name: list_unexplained_debts
--- Accounts whose wallet owes other than what the journal's receivables say: a page of them.
+-- Accounts whose wallet owes other than what the journal's receivables say: a page of them. What is
+-- owed to us stands there negative.
 select coalesce(w.account_id, j.account_id) as account_id, w.owed_cents, j.owed_micro
 from ledger.wallet w
 full join (
-    select account_id, sum(amount_micro) as owed_micro
+    select account_id, -sum(amount_micro) as owed_micro
     from ledger.journal
     where book = 'receivables'
     group by account_id
@@ -105,3 +106,34 @@ select group_id, account_id, amount_cents, balance_after_cents
 from ledger.entry
 where id >= :from_id::uuid and id < :to_id::uuid and group_id = any(:group_ids::uuid[])
     and kind = 'deduction';
+
+-- name: change_credits$
+select ledger.change_v1(
+    :entry_id::uuid, :leg_id::uuid, :account_id::bigint, :entry_kind::text, :movement_kind::text,
+    :change_cents::bigint, :group_id::uuid, :description::text
+);
+
+-- name: insert_legs!
+-- Legs of one movement; at commit they must sum to zero in each currency.
+insert into ledger.journal (
+    id, movement_id, kind, book, account_id, currency, amount_micro, memo, created_at
+)
+select l.id, :movement_id, :kind, l.book, l.account_id, l.currency, l.amount_micro, :memo, now()
+from unnest(
+    :ids::uuid[], :books::text[], :account_ids::bigint[], :currencies::text[],
+    :amounts_micro::bigint[]
+) as l (id, book, account_id, currency, amount_micro);
+
+-- name: open_wallet!
+insert into ledger.wallet (account_id) values (:account_id) on conflict (account_id) do nothing;
+
+-- name: lock_wallet^
+select account_id, balance_cents, owed_cents, certified_mg, trees, entry_count
+from ledger.wallet
+where account_id = :account_id
+for no key update;
+
+-- name: update_owed!
+update ledger.wallet
+set owed_cents = owed_cents + :change_cents
+where account_id = :account_id;

@@ -1,11 +1,13 @@
 """The ledger's rows: one typed function for each query."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from fieldfare.db.ids import new_id
 from fieldfare.db.pool import Connection
 from fieldfare.db.queries import load_queries
-from fieldfare.ledger.model import Entry, Wallet
+from fieldfare.ledger.model import Entry, EntryKind, Leg, MovementKind, Wallet
 
 _queries = load_queries(__file__)
 
@@ -104,3 +106,57 @@ async def list_unexplained_debts(
     """A page of accounts whose wallet owes other than what the journal says."""
     rows = _queries.list_unexplained_debts(conn, after_account_id=after_account_id, at_most=at_most)
     return [row async for row in rows]
+
+
+async def change_credits(
+    conn: Connection,
+    *,
+    entry_id: UUID,
+    account_id: int,
+    entry_kind: EntryKind,
+    movement_kind: MovementKind,
+    change_cents: int,
+    group_id: UUID | None,
+    description: str,
+) -> int:
+    """Change a balance, with its entry and its leg in the book of credits; gives the balance."""
+    balance: int = await _queries.change_credits(
+        conn,
+        entry_id=entry_id,
+        leg_id=new_id(),
+        account_id=account_id,
+        entry_kind=entry_kind,
+        movement_kind=movement_kind,
+        change_cents=change_cents,
+        group_id=group_id,
+        description=description,
+    )
+    return balance
+
+
+async def insert_legs(
+    conn: Connection, movement_id: UUID, kind: MovementKind, legs: Sequence[Leg], memo: str
+) -> None:
+    """Write legs of one movement."""
+    await _queries.insert_legs(
+        conn,
+        movement_id=movement_id,
+        kind=kind,
+        memo=memo,
+        ids=[new_id() for _ in legs],
+        books=[leg.book for leg in legs],
+        account_ids=[leg.account_id for leg in legs],
+        currencies=[leg.currency for leg in legs],
+        amounts_micro=[leg.amount_micro for leg in legs],
+    )
+
+
+async def lock_wallet(conn: Connection, account_id: int) -> Wallet:
+    """The wallet of an account, made if there is none, locked until the transaction ends."""
+    await _queries.open_wallet(conn, account_id=account_id)
+    return Wallet(**await _queries.lock_wallet(conn, account_id=account_id))
+
+
+async def update_owed(conn: Connection, account_id: int, change_cents: int) -> None:
+    """Change what an account owes; the wallet is locked by the caller."""
+    await _queries.update_owed(conn, account_id=account_id, change_cents=change_cents)

@@ -9,9 +9,10 @@ from fieldfare.http.idempotency import RequestKey, StoredAnswer, replay
 from fieldfare.kernel.errors import ProblemError
 from fieldfare.ledger.errors import InsufficientCredits
 from fieldfare.orders.model import OffsetRequest, Quote
-from fieldfare.orders.rules import IN_DOLLARS, quote_offset
+from fieldfare.orders.rules import quote_offset
 from fieldfare.orders.schemas import offset_order_answer, purchase_body, read_offset_order
 from fieldfare.orders.service.desk import OrderDesk, OrderNames
+from fieldfare.payments.rules import IN_DOLLARS
 
 DRY_RUN = OrderNames(group_id=None, purchase_id=None, certificate_url=None)
 

@@ -8,9 +8,8 @@ from uuid import UUID
 import msgspec
 
 from fieldfare.catalog.model import Portfolio, Project, Standing
-from fieldfare.kernel.currency import Currency
 from fieldfare.kernel.ids import floor_id
-from fieldfare.payments.model import NewPayment
+from fieldfare.payments.model import Exchange, NewPayment
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
@@ -47,16 +46,6 @@ class OffsetRequest(msgspec.Struct, frozen=True, kw_only=True):
     max_amount_minor: int | None
     """The dearest charge that is accepted, in the charge's own unit."""
     party: Party
-
-
-class Exchange(msgspec.Struct, frozen=True, kw_only=True):
-    """What an order is charged in, and at which rate."""
-
-    currency: Currency
-    rate: Decimal
-    """Units of the currency for one US dollar."""
-    rate_on: date | None = None
-    """The date of the rate; none for US dollars."""
 
 
 class Share(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from fieldfare.kernel.currency import Rate
+from fieldfare.kernel.currency import Currency, Rate
 
 Subject = Literal["purchase", "top_up"]
 PaymentState = Literal["pending", "succeeded", "failed"]
@@ -107,3 +107,13 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
 
     written: tuple[ExchangeRate, ...]
     refused: tuple[RefusedRate, ...]
+
+
+class Exchange(msgspec.Struct, frozen=True, kw_only=True):
+    """What an order is charged in, and at which rate."""
+
+    currency: Currency
+    rate: Decimal
+    """Units of the currency for one US dollar."""
+    rate_on: date | None = None
+    """The date of the rate; none for US dollars."""

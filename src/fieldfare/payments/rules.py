@@ -1,12 +1,14 @@
 """What may be sent again, what counts as lost, and what an answer must match."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from fieldfare.payments.model import NewPayment, Payment
+from fieldfare.kernel.currency import get_currency
+from fieldfare.payments.model import Exchange, NewPayment, Payment
 
 RESEND_WITHIN = timedelta(hours=23)
 """The processor forgets a key after 24 hours; an hour is kept for clocks and slow requests."""
@@ -17,6 +19,7 @@ LIST_SLACK = timedelta(minutes=5)
 REQUEST_LEASE = timedelta(seconds=30)
 """As long as whoever sent the request may still be waiting for its answer."""
 EXCEPTION_AFTER = timedelta(hours=1)
+IN_DOLLARS = Exchange(currency=get_currency("USD"), rate=Decimal(1))
 
 
 def processor_key(payment_id: UUID) -> str:

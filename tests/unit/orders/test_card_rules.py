@@ -5,7 +5,8 @@ import pytest
 
 from fieldfare.catalog.rules import build_catalogue
 from fieldfare.orders.model import FrozenQuote, OffsetRequest, Party, Quote
-from fieldfare.orders.rules import IN_DOLLARS, answer_with_charge, freeze, quote_offset
+from fieldfare.orders.rules import answer_with_charge, freeze, quote_offset
+from fieldfare.payments.rules import IN_DOLLARS
 from tests.support.catalog_rows import BEGINNING, small_rows
 
 ANSWER = '{"id":"","note":"{\\"id\\":\\"\\"","name":"Ñandú \\u2028"}'.encode()

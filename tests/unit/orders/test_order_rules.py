@@ -25,17 +25,9 @@ from fieldfare.catalog.rules import cost_per_ton_cents, mass_weights
 from fieldfare.kernel.currency import get_currency
 from fieldfare.kernel.mass import MAX_ORDER_MG, MG_PER_TONNE, mg_from_tonnes
 from fieldfare.kernel.money import MICRO_PER_CENT, PPM, cents_from_micro
-from fieldfare.orders.errors import AboveMaximum, BelowMinimum, PriceAboveMaximum
-from fieldfare.orders.model import (
-    Exchange,
-    OffsetRequest,
-    Order,
-    Party,
-    PaymentMethod,
-    Quote,
-)
+from fieldfare.orders.errors import PriceAboveMaximum
+from fieldfare.orders.model import OffsetRequest, Order, Party, PaymentMethod, Quote
 from fieldfare.orders.rules import (
-    IN_DOLLARS,
     answer_parts,
     describe,
     price_cents,
@@ -45,6 +37,9 @@ from fieldfare.orders.rules import (
 )
 from fieldfare.orders.schemas import offset_order_answer
 from fieldfare.orders.service.desk import OrderNames
+from fieldfare.payments.errors import AboveMaximum, BelowMinimum
+from fieldfare.payments.model import Exchange
+from fieldfare.payments.rules import IN_DOLLARS
 from tests.support.catalog_rows import part
 
 bounded = settings(max_examples=100, deadline=None)

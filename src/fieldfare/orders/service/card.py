@@ -19,11 +19,11 @@ from fieldfare.integrations.stripe.gateway import StripeGateway
 from fieldfare.integrations.stripe.model import Card, Unknown
 from fieldfare.kernel.errors import ProblemError
 from fieldfare.orders import store
-from fieldfare.orders.errors import NoPaymentMethod, PaymentOutcomeUnknown
 from fieldfare.orders.model import CardOrder, Order
 from fieldfare.orders.rules import answer_with_charge, freeze
 from fieldfare.orders.service.settle import settle, settle_with
 from fieldfare.payments import rules as payment_rules
+from fieldfare.payments.errors import NoPaymentMethod, PaymentOutcomeUnknown
 from fieldfare.payments.model import NewPayment
 from fieldfare.payments.service.outcomes import find_payment_of, send
 

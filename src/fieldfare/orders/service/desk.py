@@ -18,12 +18,13 @@ from fieldfare.http.principal import Principal
 from fieldfare.integrations.stripe.gateway import StripeGateway
 from fieldfare.kernel.currency import get_currency
 from fieldfare.ledger.service.credits import CreditDesk, LiveCreditDesk
-from fieldfare.orders.errors import NoExchangeRate
-from fieldfare.orders.model import Exchange, Order, Party, Purchase, Quote
-from fieldfare.orders.rules import IN_DOLLARS
+from fieldfare.orders.model import Order, Party, Purchase, Quote
 from fieldfare.orders.service.card import find_first_answer, place_card_order
 from fieldfare.orders.service.credit import place_credit_order
 from fieldfare.orders.service.find import get_purchase
+from fieldfare.payments.errors import NoExchangeRate
+from fieldfare.payments.model import Exchange
+from fieldfare.payments.rules import IN_DOLLARS
 from fieldfare.payments.service.rates import RateCache
 
 

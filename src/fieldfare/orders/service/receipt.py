@@ -24,8 +24,8 @@ from fieldfare.notifications.service.rendering import render_receipt
 from fieldfare.notifications.service.sending import send_once
 from fieldfare.orders import store
 from fieldfare.orders.model import BilledLine, ReceiptFacts
-from fieldfare.orders.rules import IN_DOLLARS
 from fieldfare.orders.service.desk import certificate_url
+from fieldfare.payments.rules import IN_DOLLARS
 
 UNPAID = ("pending", "failed")
 TAX_LABEL = "VAT"

@@ -18,10 +18,10 @@ from fieldfare.integrations.stripe.model import Charged, Declined, NotExecuted, 
 from fieldfare.kernel.errors import ProblemError
 from fieldfare.notifications.service.outbox import tell
 from fieldfare.orders import store
-from fieldfare.orders.errors import CardDeclined, ProcessorBusy, ProcessorRefused
 from fieldfare.orders.model import PendingPurchase
 from fieldfare.orders.rules import answer_with_charge
 from fieldfare.payments import rules as payment_rules
+from fieldfare.payments.errors import CardDeclined, ProcessorBusy, ProcessorRefused
 from fieldfare.payments.model import Payment
 from fieldfare.payments.service.exceptions import open_exception
 from fieldfare.payments.service.inbox import mark_done

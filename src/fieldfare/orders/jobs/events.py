@@ -1,49 +1,24 @@
-"""What the outbox brings to orders: a payment to settle, an event of the processor, a receipt.
+"""An event of the processor about an order: what it tells of is looked up, never taken from it."""
 
-Each may come twice and at any time: what it does is decided under the purchase's lock, by its
-state, in the transaction of the effect.
-"""
-
-from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from fieldfare.db.pool import Connection, Database, connection, transaction
 from fieldfare.integrations.stripe.errors import ProcessorAway
-from fieldfare.integrations.stripe.gateway import StripeGateway, list_charged, look_up_intent
+from fieldfare.integrations.stripe.gateway import StripeGateway, look_up_intent
 from fieldfare.integrations.stripe.model import Charged, Event, Unknown
 from fieldfare.kernel.ids import parse_id
-from fieldfare.notifications.service.outbox import tell
 from fieldfare.orders import store
 from fieldfare.orders.model import Purchase
-from fieldfare.orders.service.settle import settle, watch
+from fieldfare.orders.service.settle import settle
 from fieldfare.payments.service.exceptions import open_exception
 from fieldfare.payments.service.inbox import find_waiting_event, mark_done
 
-UNSETTLED_TOPIC = "payment_unsettled"
-SHORTEST_WAIT = timedelta(minutes=1)
-LONGEST_WAIT = timedelta(hours=1)
 TELLING_EVENTS = (
     "payment_intent.succeeded",
     "payment_intent.payment_failed",
     "payment_intent.canceled",
     "payment_intent.requires_action",
 )
-
-
-async def settle_unsettled(db: Database, gateway: StripeGateway, purchase_id: UUID) -> str:
-    """The timer of a card order: settle it, or look again later, less and less often."""
-    async with connection(db) as conn:
-        purchase = await store.find_any_purchase(conn, purchase_id)
-    if purchase is None or purchase.state != "pending":
-        return "settled before"
-    if await settle(db, gateway, purchase_id) is not None:
-        return "settled"
-    age = datetime.now(UTC) - purchase.created_at
-    await watch(db, purchase_id, age)
-    async with transaction(db) as conn:
-        wait = min(max(age, SHORTEST_WAIT), LONGEST_WAIT)
-        await tell(conn, UNSETTLED_TOPIC, purchase_id, wait)
-    return "still unknown"
 
 
 async def work_event(db: Database, gateway: StripeGateway, event_row: UUID) -> str:
@@ -101,46 +76,21 @@ async def _hold_against(
             "The event is worked on again later."
         )
     async with transaction(db) as conn:
-        if isinstance(outcome, Charged) and not _is_settled_by(purchase, outcome):
-            await _open_stray(conn, outcome)
+        if isinstance(outcome, Charged) and not is_settled_by(purchase, outcome):
+            await open_stray(conn, outcome)
         await mark_done(conn, event_row)
     return "noted"
 
 
-def _is_settled_by(purchase: Purchase | None, charged: Charged) -> bool:
+def is_settled_by(purchase: Purchase | None, charged: Charged) -> bool:
+    """Whether this very charge paid for the order."""
     return purchase is not None and purchase.charge_id == charged.charge_id
 
 
-async def _open_stray(conn: Connection, charged: Charged) -> None:
+async def open_stray(conn: Connection, charged: Charged) -> None:
+    """Put a charge that no order knows on the list of exceptions."""
     detail = (
         f"{charged.amount_minor} {charged.currency} of customer {charged.customer}, "
         f"for {charged.subject_id or 'nothing that its metadata names'}"
     )
     await open_exception(conn, "charge_without_order", charged.charge_id, detail)
-
-
-async def reconcile(db: Database, gateway: StripeGateway, *, back: timedelta) -> dict[str, int]:
-    """Hold every charge of the last while against its order: settle, or put it on the list.
-
-    So whatever events were lost is repaired from the processor's own list.
-    """
-    now = datetime.now(UTC)
-    counts = {"charges": 0, "settled": 0, "without_order": 0}
-    charges = [
-        charged
-        async for charged in list_charged(
-            gateway, created_from=now - back, created_to=now + timedelta(minutes=5)
-        )
-    ]
-    for charged in charges:
-        counts["charges"] += 1
-        purchase_id = parse_id(charged.subject_id or "")
-        async with connection(db) as conn:
-            purchase = await store.find_any_purchase(conn, purchase_id) if purchase_id else None
-        if purchase is not None and purchase.state == "pending":
-            counts["settled"] += await settle(db, gateway, purchase.id) is not None
-        elif not _is_settled_by(purchase, charged):
-            async with transaction(db) as conn:
-                await _open_stray(conn, charged)
-            counts["without_order"] += 1
-    return counts

@@ -6,12 +6,8 @@ so that lines add up exactly: mass in milligrams, money in millionths of a cent.
 shown whole cents from one dollar up, by a second split of the whole cents.
 """
 
-from decimal import Decimal
-
-import msgspec
-
 from fieldfare.catalog.model import Portfolio, PortfolioPart
-from fieldfare.kernel.currency import Currency, charge_minor, get_currency
+from fieldfare.kernel.currency import Currency, charge_minor
 from fieldfare.kernel.mass import MG_PER_TONNE, tonnes_from_mg
 from fieldfare.kernel.money import (
     CENTS_PER_DOLLAR,
@@ -20,29 +16,13 @@ from fieldfare.kernel.money import (
     micro_from_cents,
 )
 from fieldfare.kernel.numbers import ceil_div, largest_remainder
-from fieldfare.orders.errors import (
-    AboveMaximum,
-    BelowMinimum,
-    PriceAboveMaximum,
-)
-from fieldfare.orders.model import (
-    AnswerParts,
-    Exchange,
-    FrozenLine,
-    FrozenQuote,
-    OffsetRequest,
-    Order,
-    Quote,
-    Share,
-)
+from fieldfare.orders.errors import PriceAboveMaximum
+from fieldfare.orders.model import OffsetRequest, Quote, Share
+from fieldfare.payments.errors import AboveMaximum, BelowMinimum
+from fieldfare.payments.model import Exchange
 
 CARD_MINIMUM_CENTS = 100
 WHOLE_CENTS_FROM = CENTS_PER_DOLLAR
-IN_DOLLARS = Exchange(currency=get_currency("USD"), rate=Decimal(1))
-
-_BALANCE = b'"creditsRemaining":0'
-EMPTY_ID = b'{"id":""'
-"""How the answer of a card order begins until its charge is known."""
 
 
 def price_cents(mass_mg: int, cost_per_ton_cents: int) -> int:
@@ -155,50 +135,3 @@ def _share(part: PortfolioPart, *, mass_mg: int, amount_micro: int, billed_micro
         partner_micro=partner,
         margin_micro=amount_micro - partner,
     )
-
-
-def describe(order: Order) -> str:
-    """What a statement of credits says of an order; no word of it comes from a client."""
-    tonnes = tonnes_from_mg(order.quote.mass_mg)
-    name = order.quote.portfolio.name if order.quote.portfolio else ""
-    # `f`, because `str` writes a milligram as 1E-9.
-    return f"Offset order: {tonnes:f} t CO₂e, {name}"
-
-
-def answer_parts(answer: bytes) -> AnswerParts:
-    """Cut an encoded answer around its balance, which must stand there as 0.
-
-    No text in the answer can hold the mark: JSON escapes the quotes inside a string.
-    """
-    head, mark, tail = answer.rpartition(_BALANCE)
-    assert mark, "the answer of a credit order shows the balance"
-    return AnswerParts(head + _BALANCE[:-1], tail)
-
-
-def freeze(quote: Quote, answer: bytes) -> FrozenQuote:
-    """What an order will become once its card is charged; `answer` is encoded with an empty id."""
-    assert answer.startswith(EMPTY_ID), "the answer of a card order begins with its id"
-    lines = [
-        FrozenLine(
-            project_id=share.project.id,
-            partner_id=share.project.partner_id,
-            kind=share.kind,
-            standing=share.project.standing,
-            certification_status=share.project.certification_status,
-            weight_ppm=share.weight_ppm,
-            unit_price_micro=share.project.unit_price_micro,
-            mass_mg=share.mass_mg,
-            trees=share.trees,
-            amount_micro=share.amount_micro,
-            billed_micro=share.billed_micro,
-            partner_share_ppm=share.project.partner_share_ppm,
-            partner_micro=share.partner_micro,
-        )
-        for share in quote.shares
-    ]
-    return FrozenQuote(lines=lines, answer=answer.decode())
-
-
-def answer_with_charge(answer: str, charge_id: str) -> bytes:
-    """The answer of a card order, now that its id is known."""
-    return b'{"id":' + msgspec.json.encode(charge_id) + answer.encode().removeprefix(EMPTY_ID)

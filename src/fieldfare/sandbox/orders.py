@@ -1,0 +1,136 @@
+"""Orders in test mode: priced like any other, and recorded nowhere."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from fieldfare.catalog.model import Catalogue
+from fieldfare.db.ids import new_id
+from fieldfare.http.idempotency import RequestKey, StoredAnswer
+from fieldfare.http.principal import Principal
+from fieldfare.kernel.ids import instant_of
+from fieldfare.ledger.errors import InsufficientCredits
+from fieldfare.orders.errors import OrderNotFound
+from fieldfare.orders.model import (
+    Order,
+    OrderKind,
+    Party,
+    Purchase,
+    Quote,
+)
+from fieldfare.orders.rules import answer_parts, price_cents
+from fieldfare.orders.service.desk import OrderNames
+from fieldfare.payments.model import Exchange
+from fieldfare.payments.rules import IN_DOLLARS
+from fieldfare.sandbox.samples import (
+    TOP_UP_CENTS,
+    default_portfolio,
+)
+
+PREFIXES: dict[OrderKind, str] = {"offset": "test_oo_", "tree": "test_to_", "project": "test_po_"}
+_TEST_ID = re.compile(r"test_(oo|to|po)_([0-9a-f]{32})", re.ASCII)
+_KINDS: dict[str, OrderKind] = {"oo": "offset", "to": "tree", "po": "project"}
+_SAMPLE_MASS_MG = 450_000_000
+
+
+@dataclass(frozen=True)
+class SandboxOrderDesk:
+    """Answers as the live desk would, and buys nothing."""
+
+    preset: Catalogue
+    public_url: str
+
+    async def catalogue(self) -> Catalogue:
+        """The preset, whatever the live catalogue says."""
+        return self.preset
+
+    async def exchange(self, principal: Principal) -> Exchange:
+        """US dollars, whatever the account's currency is."""
+        return IN_DOLLARS
+
+    def draw(self, principal: Principal, quote: Quote, party: Party, *, receipt: bool) -> Order:
+        """An order that is recorded nowhere."""
+        order_id = new_id()
+        return Order(
+            id=order_id,
+            certificate_slug=order_id,
+            account_id=principal.account_id,
+            source="public-api",
+            send_receipt=receipt,
+            quote=quote,
+            party=party,
+        )
+
+    def names(self, order: Order) -> OrderNames:
+        """Ids that say at a glance that nothing was bought."""
+        return self._names(order.quote.kind, order.id)
+
+    async def place(
+        self, principal: Principal, order: Order, answer: bytes, key: RequestKey | None
+    ) -> bytes | StoredAnswer:
+        """The answer, with what would remain of the balance."""
+        if order.quote.payment_method == "stripe":
+            return answer
+        remaining = TOP_UP_CENTS - order.quote.amount_cents
+        if remaining < 0:
+            raise InsufficientCredits(
+                needed_cents=order.quote.amount_cents, balance_cents=TOP_UP_CENTS
+            )
+        return answer_parts(answer).with_balance(remaining)
+
+    async def find_answer(self, key: RequestKey) -> StoredAnswer | None:
+        """Nothing is kept, so nothing is found."""
+        return None
+
+    async def purchase(self, principal: Principal, purchase_id: str) -> Purchase:
+        """A paid sample order under any id of test mode's form."""
+        match = _TEST_ID.fullmatch(purchase_id)
+        if match is None:
+            raise OrderNotFound(
+                "Test mode knows only orders whose id starts with test_oo_, test_to_ or test_po_, "
+                "as its answers give them."
+            )
+        portfolio = default_portfolio(self.preset)
+        identifier = UUID(match.group(2))
+        amount_cents = price_cents(_SAMPLE_MASS_MG, portfolio.cost_per_ton_cents)
+        at = _instant(identifier)
+        return Purchase(
+            id=identifier,
+            account_id=0,
+            kind=_KINDS[match.group(1)],
+            state="paid",
+            payment_method="credits",
+            portfolio_id=portfolio.id,
+            project_id=None,
+            mass_mg=_SAMPLE_MASS_MG,
+            trees=0,
+            amount_cents=amount_cents,
+            charge_minor=amount_cents,
+            currency="USD",
+            charge_id=purchase_id,
+            certificate_slug=identifier,
+            created_at=at,
+            paid_at=at,
+            refunded_at=None,
+        )
+
+    def purchase_names(self, purchase: Purchase) -> OrderNames:
+        """See `names`."""
+        return self._names(purchase.kind, purchase.id)
+
+    def _names(self, kind: OrderKind, identifier: UUID) -> OrderNames:
+        name = f"{PREFIXES[kind]}{identifier.hex}"
+        return OrderNames(
+            group_id=name,
+            purchase_id=name,
+            certificate_url=f"{self.public_url}/certificates/{name}",
+        )
+
+
+def _instant(identifier: UUID) -> datetime:
+    """When an id was drawn; a made-up one may lie beyond the calendar."""
+    try:
+        return instant_of(identifier)
+    except (OverflowError, ValueError):
+        return datetime(2026, 1, 15, tzinfo=UTC)
