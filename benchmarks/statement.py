@@ -25,7 +25,7 @@ from fieldfare.http.principal import Principal
 from fieldfare.orders import store
 from fieldfare.orders.model import Order
 from fieldfare.orders.rules import answer_parts, quote_offset
-from fieldfare.orders.schemas import offset_order_answer, read_offset_order
+from fieldfare.orders.schemas import order_answer, read_offset_order
 from fieldfare.orders.service.desk import OrderNames, certificate_url
 from fieldfare.payments.rules import IN_DOLLARS
 from fieldfare.settings import Settings
@@ -97,7 +97,7 @@ def _answer(order: Order) -> bytes:
         purchase_id=str(order.id),
         certificate_url=certificate_url(public_url, order.certificate_slug),
     )
-    return offset_order_answer(
+    return order_answer(
         order.quote, names, public_url=public_url, credits_remaining=0, test=False
     )
 

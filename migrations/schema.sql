@@ -569,6 +569,26 @@ CREATE TABLE accounts.refill (
 COMMENT ON TABLE accounts.refill IS 'When an account''s credits are topped up by themselves: below what balance, by how much. It is switched
 off after failures in a row, and by its owner.';
 
+CREATE TABLE accounts.refill_failure (
+    id uuid NOT NULL,
+    account_id bigint NOT NULL,
+    amount_cents bigint NOT NULL,
+    code text NOT NULL,
+    number smallint NOT NULL,
+    left_on boolean NOT NULL,
+    failed_at timestamp with time zone NOT NULL,
+    CONSTRAINT refill_failure_amount_cents_check CHECK ((amount_cents > 0)),
+    CONSTRAINT refill_failure_number_check CHECK ((number > 0))
+);
+
+COMMENT ON TABLE accounts.refill_failure IS 'Refills that came to nothing, each counted once: what the mail about it says.';
+
+COMMENT ON COLUMN accounts.refill_failure.id IS 'The top-up''s, or one of its own where no card could be asked.';
+
+COMMENT ON COLUMN accounts.refill_failure.number IS 'Which one in a row it was.';
+
+COMMENT ON COLUMN accounts.refill_failure.left_on IS 'Whether refills are tried again after it.';
+
 CREATE TABLE accounts.token (
     id uuid NOT NULL,
     account_id bigint NOT NULL,
@@ -787,15 +807,22 @@ CREATE TABLE ledger.adjustment_request (
     decided_by bigint,
     decided_at timestamp with time zone,
     entry_id uuid,
+    refusal_reason text,
     CONSTRAINT adjustment_request_change_cents_check CHECK ((change_cents <> 0)),
     CONSTRAINT adjustment_request_check CHECK (((decided_by IS NULL) = (decided_at IS NULL))),
-    CONSTRAINT adjustment_request_check1 CHECK (((entry_id IS NULL) OR (decided_by IS NOT NULL))),
+    CONSTRAINT adjustment_request_check1 CHECK ((num_nonnulls(entry_id, refusal_reason) =
+CASE
+    WHEN (decided_by IS NULL) THEN 0
+    ELSE 1
+END)),
     CONSTRAINT adjustment_two_people CHECK (((entry_id IS NULL) OR (decided_by <> asked_by)))
 );
 
 COMMENT ON TABLE ledger.adjustment_request IS 'Changes of a balance that are too large for one person: a second operator lets them through or not.';
 
-COMMENT ON COLUMN ledger.adjustment_request.entry_id IS 'Null if it was turned down.';
+COMMENT ON COLUMN ledger.adjustment_request.entry_id IS 'Of the change, once it was let through.';
+
+COMMENT ON COLUMN ledger.adjustment_request.refusal_reason IS 'Why it was turned down, if it was.';
 
 CREATE TABLE ledger.entry (
     id uuid NOT NULL,
@@ -853,7 +880,7 @@ CREATE TABLE ledger.journal (
     CONSTRAINT journal_amount_micro_check CHECK ((amount_micro <> 0)),
     CONSTRAINT journal_book_check CHECK ((book = ANY (ARRAY['credits'::text, 'processor'::text, 'bank'::text, 'partners'::text, 'margin'::text, 'fees'::text, 'exchange'::text, 'tax'::text, 'adjustments'::text, 'receivables'::text, 'disputes'::text, 'suspense'::text]))),
     CONSTRAINT journal_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
-    CONSTRAINT journal_kind_check CHECK ((kind = ANY (ARRAY['top_up'::text, 'refund'::text, 'dispute'::text, 'processor_fee'::text, 'exchange'::text, 'tax'::text, 'payout'::text, 'adjustment'::text, 'rounding'::text, 'owed'::text])))
+    CONSTRAINT journal_kind_check CHECK ((kind = ANY (ARRAY['top_up'::text, 'refund'::text, 'dispute'::text, 'processor_fee'::text, 'exchange'::text, 'tax'::text, 'payout'::text, 'adjustment'::text, 'rounding'::text, 'owed'::text, 'suspense'::text])))
 )
 PARTITION BY RANGE (id);
 
@@ -878,7 +905,7 @@ CREATE TABLE ledger.journal_first (
     CONSTRAINT journal_amount_micro_check CHECK ((amount_micro <> 0)),
     CONSTRAINT journal_book_check CHECK ((book = ANY (ARRAY['credits'::text, 'processor'::text, 'bank'::text, 'partners'::text, 'margin'::text, 'fees'::text, 'exchange'::text, 'tax'::text, 'adjustments'::text, 'receivables'::text, 'disputes'::text, 'suspense'::text]))),
     CONSTRAINT journal_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
-    CONSTRAINT journal_kind_check CHECK ((kind = ANY (ARRAY['top_up'::text, 'refund'::text, 'dispute'::text, 'processor_fee'::text, 'exchange'::text, 'tax'::text, 'payout'::text, 'adjustment'::text, 'rounding'::text, 'owed'::text])))
+    CONSTRAINT journal_kind_check CHECK ((kind = ANY (ARRAY['top_up'::text, 'refund'::text, 'dispute'::text, 'processor_fee'::text, 'exchange'::text, 'tax'::text, 'payout'::text, 'adjustment'::text, 'rounding'::text, 'owed'::text, 'suspense'::text])))
 );
 
 CREATE TABLE ledger.wallet (
@@ -1217,6 +1244,7 @@ CREATE TABLE orders.refund (
     mass_mg bigint DEFAULT 0 NOT NULL,
     trees bigint DEFAULT 0 NOT NULL,
     reason text NOT NULL,
+    request_key text,
     failure_code text,
     created_at timestamp with time zone NOT NULL,
     settled_at timestamp with time zone,
@@ -1227,14 +1255,17 @@ CREATE TABLE orders.refund (
     CONSTRAINT refund_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
     CONSTRAINT refund_mass_mg_check CHECK ((mass_mg >= 0)),
     CONSTRAINT refund_origin_check CHECK ((origin = ANY (ARRAY['operator'::text, 'processor'::text, 'dispute'::text]))),
+    CONSTRAINT refund_request_key_check CHECK (((length(request_key) >= 1) AND (length(request_key) <= 255))),
     CONSTRAINT refund_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'succeeded'::text, 'failed'::text]))),
     CONSTRAINT refund_trees_check CHECK ((trees >= 0))
 );
 
 COMMENT ON TABLE orders.refund IS 'What of an order goes back. By card it has the id of its row in `payments.refund`, and takes effect once
-the processor has given the money back; from credits it takes effect at once.';
+the processor has given the money back; from credits that of its ledger entry, and takes effect at once.';
 
 COMMENT ON COLUMN orders.refund.amount_micro IS 'Of the price in US cents, its part; known once it took effect.';
+
+COMMENT ON COLUMN orders.refund.request_key IS 'What its asker calls the request, so that a repeat of it makes no second refund; null if nothing.';
 
 CREATE TABLE orders.refund_line (
     refund_id uuid NOT NULL,
@@ -1272,31 +1303,7 @@ CREATE TABLE payments.balance_import (
     CONSTRAINT balance_import_is_current_check CHECK (is_current)
 );
 
-COMMENT ON TABLE payments.balance_import IS 'Up to which instant of the processor''s clock its balance transactions are on record; one row.';
-
-CREATE TABLE payments.balance_transaction (
-    transaction_id text NOT NULL,
-    kind text NOT NULL,
-    source_id text,
-    amount_minor bigint NOT NULL,
-    fee_minor bigint NOT NULL,
-    net_minor bigint NOT NULL,
-    currency text NOT NULL,
-    exchange_rate numeric(20,10),
-    created_at timestamp with time zone NOT NULL,
-    movement_id uuid,
-    recorded_at timestamp with time zone NOT NULL,
-    CONSTRAINT balance_transaction_check CHECK ((net_minor = (amount_minor - fee_minor))),
-    CONSTRAINT balance_transaction_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
-    CONSTRAINT balance_transaction_exchange_rate_check CHECK ((exchange_rate > (0)::numeric))
-);
-
-COMMENT ON TABLE payments.balance_transaction IS 'Every movement of our balance at the processor, as the processor recorded it: what the journal''s book
-`processor` is held against.';
-
-COMMENT ON COLUMN payments.balance_transaction.source_id IS 'The charge, refund, dispute or payout.';
-
-COMMENT ON COLUMN payments.balance_transaction.movement_id IS 'Its legs in the journal: the fee, and the exchange where it settled in another currency; null if none.';
+COMMENT ON TABLE payments.balance_import IS 'Up to which instant the processor''s balance transactions are on record; one row.';
 
 CREATE TABLE payments.dispute (
     dispute_id text NOT NULL,
@@ -1308,51 +1315,27 @@ CREATE TABLE payments.dispute (
     opened_at timestamp with time zone NOT NULL,
     closed_at timestamp with time zone,
     settled_at timestamp with time zone,
+    credits_cents bigint,
+    withdrawals smallint DEFAULT 1 NOT NULL,
+    returns smallint DEFAULT 0 NOT NULL,
+    moved_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT dispute_amount_minor_check CHECK ((amount_minor > 0)),
     CONSTRAINT dispute_check CHECK (((state = 'open'::text) = (closed_at IS NULL))),
+    CONSTRAINT dispute_credits CHECK (((credits_cents >= 0) AND ((state = 'lost'::text) OR (credits_cents IS NULL)))),
     CONSTRAINT dispute_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT dispute_moves CHECK ((((withdrawals >= 1) AND (withdrawals <= 100)) AND ((returns >= (withdrawals - 1)) AND (returns <= withdrawals)) AND ((returns = withdrawals) = (state = 'won'::text)))),
     CONSTRAINT dispute_state_check CHECK ((state = ANY (ARRAY['open'::text, 'won'::text, 'lost'::text])))
 );
 
 COMMENT ON COLUMN payments.dispute.settled_at IS 'When its end took effect in the books: what was lost is taken back, what was won stands again.';
 
-CREATE TABLE payments.exception (
-    id uuid NOT NULL,
-    kind text NOT NULL,
-    subject text NOT NULL,
-    detail text NOT NULL,
-    opened_at timestamp with time zone NOT NULL,
-    resolved_at timestamp with time zone,
-    resolution text,
-    CONSTRAINT exception_check CHECK (((resolved_at IS NULL) = (resolution IS NULL))),
-    CONSTRAINT exception_kind_check CHECK ((kind = ANY (ARRAY['outcome_unknown'::text, 'charge_without_order'::text, 'mismatch'::text, 'refund_failed'::text, 'refund_unknown'::text, 'unknown_transaction'::text])))
-);
+COMMENT ON COLUMN payments.dispute.credits_cents IS 'Of a top-up''s lost dispute, the credits that were taken back or left owed; null for an order''s.';
 
-COMMENT ON TABLE payments.exception IS 'What a person has to look at before the books can close.';
+COMMENT ON COLUMN payments.dispute.withdrawals IS 'How often its amount was taken from our balance: again, if one that was won is lost on appeal.';
 
-CREATE TABLE payments.exchange_rate (
-    currency text NOT NULL,
-    recorded_at timestamp with time zone NOT NULL,
-    rate numeric(20,10) NOT NULL,
-    rate_on date NOT NULL,
-    source text NOT NULL,
-    CONSTRAINT exchange_rate_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
-    CONSTRAINT exchange_rate_rate_check CHECK ((rate > (0)::numeric)),
-    CONSTRAINT exchange_rate_source_check CHECK ((source = ANY (ARRAY['ecb'::text, 'operator'::text])))
-);
+COMMENT ON COLUMN payments.dispute.returns IS 'How often it came back.';
 
-COMMENT ON TABLE payments.exchange_rate IS 'Units of a currency for one US dollar; the newest row of a currency holds. Append-only.';
-
-CREATE TABLE payments.inbox (
-    id uuid NOT NULL,
-    event_id text NOT NULL,
-    kind text NOT NULL,
-    payload bytea NOT NULL,
-    received_at timestamp with time zone NOT NULL,
-    done_at timestamp with time zone
-);
-
-COMMENT ON TABLE payments.inbox IS 'Events of the processor, each inserted once and then worked on.';
+COMMENT ON COLUMN payments.dispute.moved_at IS 'When we learned of the last of these.';
 
 CREATE TABLE payments.payment (
     id uuid NOT NULL,
@@ -1391,6 +1374,176 @@ COMMENT ON TABLE payments.payment IS 'Money asked of a card; the request is froz
 
 COMMENT ON COLUMN payments.payment.leased_until IS 'Until then whoever sent the request may still be waiting for its answer.';
 
+CREATE TABLE payments.refund (
+    id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    amount_minor bigint NOT NULL,
+    currency text NOT NULL,
+    reason text NOT NULL,
+    request bytea,
+    processor_key text,
+    first_sent_at timestamp with time zone,
+    last_sent_at timestamp with time zone,
+    refund_id text,
+    state text NOT NULL,
+    failure_code text,
+    created_at timestamp with time zone NOT NULL,
+    settled_at timestamp with time zone,
+    origin text DEFAULT 'operator'::text NOT NULL,
+    leased_until timestamp with time zone,
+    credits_cents bigint,
+    CONSTRAINT refund_amount_minor_check CHECK ((amount_minor > 0)),
+    CONSTRAINT refund_check CHECK (((state = 'pending'::text) = (settled_at IS NULL))),
+    CONSTRAINT refund_credits CHECK ((credits_cents >= 0)),
+    CONSTRAINT refund_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT refund_origin CHECK (((origin = ANY (ARRAY['operator'::text, 'processor'::text])) AND ((origin = 'operator'::text) = (request IS NOT NULL)) AND ((origin = 'operator'::text) = (processor_key IS NOT NULL)))),
+    CONSTRAINT refund_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'succeeded'::text, 'failed'::text])))
+);
+
+COMMENT ON TABLE payments.refund IS 'Money given back to a card: asked for by an operator, its request frozen to the byte; or made in the
+processor''s own dashboard and learned of.';
+
+COMMENT ON COLUMN payments.refund.refund_id IS 'The processor''s id, once it is known.';
+
+COMMENT ON COLUMN payments.refund.credits_cents IS 'Of a top-up''s refund, the credits that leave the wallet with it, at once when we ask for it; null for
+an order''s.';
+
+CREATE VIEW payments.balance_source AS
+ SELECT p.charge_id AS source_id,
+    'charge'::text AS role,
+    (p.id)::text AS row_id,
+    p.amount_minor AS moved_minor,
+    p.currency,
+    p.settled_at AS moved_at,
+    1 AS times,
+    true AS is_due
+   FROM payments.payment p
+  WHERE (p.state = 'succeeded'::text)
+UNION ALL
+ SELECT r.refund_id AS source_id,
+    'refund'::text AS role,
+    (r.id)::text AS row_id,
+    (- r.amount_minor) AS moved_minor,
+    r.currency,
+    r.settled_at AS moved_at,
+    1 AS times,
+    true AS is_due
+   FROM payments.refund r
+  WHERE (r.state = 'succeeded'::text)
+UNION ALL
+ SELECT r.refund_id AS source_id,
+    'refund_failure'::text AS role,
+    (r.id)::text AS row_id,
+    r.amount_minor AS moved_minor,
+    r.currency,
+    r.settled_at AS moved_at,
+    1 AS times,
+    false AS is_due
+   FROM payments.refund r
+  WHERE (r.state = 'succeeded'::text)
+UNION ALL
+ SELECT d.dispute_id AS source_id,
+    'dispute'::text AS role,
+    d.dispute_id AS row_id,
+    (- d.amount_minor) AS moved_minor,
+    d.currency,
+    d.moved_at,
+    d.withdrawals AS times,
+    true AS is_due
+   FROM payments.dispute d
+UNION ALL
+ SELECT d.dispute_id AS source_id,
+    'dispute_reversal'::text AS role,
+    d.dispute_id AS row_id,
+    d.amount_minor AS moved_minor,
+    d.currency,
+    d.moved_at,
+    d.returns AS times,
+    true AS is_due
+   FROM payments.dispute d
+  WHERE (d.returns > 0);
+
+COMMENT ON VIEW payments.balance_source IS 'What of ours moves money at the processor, signed as there, and how many times; the books hold its legs
+in `processor` from `moved_at` on. Without `is_due` it need not have happened: a refund may fail after
+it was given.';
+
+CREATE TABLE payments.balance_transaction (
+    transaction_id text NOT NULL,
+    kind text NOT NULL,
+    role text NOT NULL,
+    source_id text,
+    amount_minor bigint NOT NULL,
+    fee_minor bigint NOT NULL,
+    net_minor bigint NOT NULL,
+    currency text NOT NULL,
+    exchange_rate numeric(20,10),
+    source_minor bigint,
+    source_currency text,
+    created_at timestamp with time zone NOT NULL,
+    movement_id uuid NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    CONSTRAINT balance_transaction_check CHECK ((net_minor = (amount_minor - fee_minor))),
+    CONSTRAINT balance_transaction_check1 CHECK (((source_minor IS NULL) = (source_currency IS NULL))),
+    CONSTRAINT balance_transaction_check2 CHECK (((source_minor IS NULL) OR (role <> ALL (ARRAY['fee'::text, 'bank'::text, 'other'::text])))),
+    CONSTRAINT balance_transaction_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT balance_transaction_exchange_rate_check CHECK ((exchange_rate > (0)::numeric)),
+    CONSTRAINT balance_transaction_role_check CHECK ((role = ANY (ARRAY['charge'::text, 'refund'::text, 'refund_failure'::text, 'dispute'::text, 'dispute_reversal'::text, 'fee'::text, 'bank'::text, 'other'::text]))),
+    CONSTRAINT balance_transaction_source_currency_check CHECK ((source_currency ~ '^[A-Z]{3}$'::text))
+);
+
+COMMENT ON TABLE payments.balance_transaction IS 'Every movement of our balance at the processor, as the processor recorded it: what the journal''s book
+`processor` is held against.';
+
+COMMENT ON COLUMN payments.balance_transaction.kind IS 'What the processor calls it.';
+
+COMMENT ON COLUMN payments.balance_transaction.role IS 'What it is in our books, by its kind.';
+
+COMMENT ON COLUMN payments.balance_transaction.source_id IS 'The charge, refund, dispute or payout.';
+
+COMMENT ON COLUMN payments.balance_transaction.source_minor IS 'What our payment, refund or dispute says that moved, signed and in its own currency; null as long as
+none is known, and then its amount stands in the book `suspense`.';
+
+COMMENT ON COLUMN payments.balance_transaction.movement_id IS 'Its legs in the journal, as far as it has any: the fee, the exchange where it settled in another
+currency, what passes through the bank, what is in suspense.';
+
+CREATE TABLE payments.exception (
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    detail text NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    resolved_at timestamp with time zone,
+    resolution text,
+    CONSTRAINT exception_check CHECK (((resolved_at IS NULL) = (resolution IS NULL))),
+    CONSTRAINT exception_kind_check CHECK ((kind = ANY (ARRAY['outcome_unknown'::text, 'charge_without_order'::text, 'mismatch'::text, 'refund_failed'::text, 'refund_unknown'::text, 'dispute_unclear'::text, 'unknown_transaction'::text])))
+);
+
+COMMENT ON TABLE payments.exception IS 'What a person has to look at before the books can close.';
+
+CREATE TABLE payments.exchange_rate (
+    currency text NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    rate numeric(20,10) NOT NULL,
+    rate_on date NOT NULL,
+    source text NOT NULL,
+    CONSTRAINT exchange_rate_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT exchange_rate_rate_check CHECK ((rate > (0)::numeric)),
+    CONSTRAINT exchange_rate_source_check CHECK ((source = ANY (ARRAY['ecb'::text, 'operator'::text])))
+);
+
+COMMENT ON TABLE payments.exchange_rate IS 'Units of a currency for one US dollar; the newest row of a currency holds. Append-only.';
+
+CREATE TABLE payments.inbox (
+    id uuid NOT NULL,
+    event_id text NOT NULL,
+    kind text NOT NULL,
+    payload bytea NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    done_at timestamp with time zone
+);
+
+COMMENT ON TABLE payments.inbox IS 'Events of the processor, each inserted once and then worked on.';
+
 CREATE TABLE payments.payment_first (
     id uuid CONSTRAINT payment_id_not_null NOT NULL,
     subject text CONSTRAINT payment_subject_not_null NOT NULL,
@@ -1422,35 +1575,6 @@ CREATE TABLE payments.payment_first (
     CONSTRAINT payment_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'succeeded'::text, 'failed'::text]))),
     CONSTRAINT payment_subject_check CHECK ((subject = ANY (ARRAY['purchase'::text, 'top_up'::text])))
 );
-
-CREATE TABLE payments.refund (
-    id uuid NOT NULL,
-    payment_id uuid NOT NULL,
-    amount_minor bigint NOT NULL,
-    currency text NOT NULL,
-    reason text NOT NULL,
-    request bytea,
-    processor_key text,
-    first_sent_at timestamp with time zone,
-    last_sent_at timestamp with time zone,
-    refund_id text,
-    state text NOT NULL,
-    failure_code text,
-    created_at timestamp with time zone NOT NULL,
-    settled_at timestamp with time zone,
-    origin text DEFAULT 'operator'::text NOT NULL,
-    leased_until timestamp with time zone,
-    CONSTRAINT refund_amount_minor_check CHECK ((amount_minor > 0)),
-    CONSTRAINT refund_check CHECK (((state = 'pending'::text) = (settled_at IS NULL))),
-    CONSTRAINT refund_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
-    CONSTRAINT refund_origin CHECK (((origin = ANY (ARRAY['operator'::text, 'processor'::text])) AND ((origin = 'operator'::text) = (request IS NOT NULL)) AND ((origin = 'operator'::text) = (processor_key IS NOT NULL)))),
-    CONSTRAINT refund_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'succeeded'::text, 'failed'::text])))
-);
-
-COMMENT ON TABLE payments.refund IS 'Money given back to a card: asked for by an operator, its request frozen to the byte; or made in the
-processor''s own dashboard and learned of.';
-
-COMMENT ON COLUMN payments.refund.refund_id IS 'The processor''s id, once it is known.';
 
 CREATE TABLE payments.top_up (
     id uuid NOT NULL,
@@ -1601,6 +1725,9 @@ ALTER TABLE ONLY accounts.member
 ALTER TABLE ONLY accounts.operator
     ADD CONSTRAINT operator_pkey PRIMARY KEY (user_id);
 
+ALTER TABLE ONLY accounts.refill_failure
+    ADD CONSTRAINT refill_failure_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY accounts.refill
     ADD CONSTRAINT refill_pkey PRIMARY KEY (account_id);
 
@@ -1645,6 +1772,9 @@ ALTER TABLE ONLY impact.hidden_order
 
 ALTER TABLE ONLY impact.ranking
     ADD CONSTRAINT ranking_pkey PRIMARY KEY (certified_mg);
+
+ALTER TABLE ONLY ledger.adjustment_request
+    ADD CONSTRAINT adjustment_request_entry_id_key UNIQUE (entry_id);
 
 ALTER TABLE ONLY ledger.adjustment_request
     ADD CONSTRAINT adjustment_request_pkey PRIMARY KEY (id);
@@ -1710,6 +1840,9 @@ ALTER TABLE ONLY payments.balance_import
     ADD CONSTRAINT balance_import_pkey PRIMARY KEY (is_current);
 
 ALTER TABLE ONLY payments.balance_transaction
+    ADD CONSTRAINT balance_transaction_movement_id_key UNIQUE (movement_id);
+
+ALTER TABLE ONLY payments.balance_transaction
     ADD CONSTRAINT balance_transaction_pkey PRIMARY KEY (transaction_id);
 
 ALTER TABLE ONLY payments.dispute
@@ -1743,6 +1876,9 @@ ALTER TABLE ONLY payments.top_up
     ADD CONSTRAINT top_up_charge_id_key UNIQUE (charge_id);
 
 ALTER TABLE ONLY payments.top_up
+    ADD CONSTRAINT top_up_entry_id_key UNIQUE (entry_id);
+
+ALTER TABLE ONLY payments.top_up
     ADD CONSTRAINT top_up_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY pgqueuer.pgqueuer_log
@@ -1766,6 +1902,8 @@ ALTER TABLE ONLY public.alembic_version
 CREATE INDEX identity_user_id ON accounts.identity USING btree (user_id);
 
 CREATE INDEX member_user_id ON accounts.member USING btree (user_id);
+
+CREATE INDEX refill_failure_account_id ON accounts.refill_failure USING btree (account_id, failed_at);
 
 CREATE INDEX token_account_id ON accounts.token USING btree (account_id);
 
@@ -1811,9 +1949,13 @@ CREATE INDEX refund_pending ON orders.refund USING btree (created_at) WHERE (sta
 
 CREATE INDEX refund_purchase_id ON orders.refund USING btree (purchase_id);
 
+CREATE UNIQUE INDEX refund_request_key ON orders.refund USING btree (purchase_id, request_key);
+
 CREATE INDEX balance_transaction_created_at ON payments.balance_transaction USING btree (created_at);
 
 CREATE INDEX balance_transaction_source_id ON payments.balance_transaction USING btree (source_id);
+
+CREATE INDEX balance_transaction_unmatched ON payments.balance_transaction USING btree (transaction_id) WHERE ((source_minor IS NULL) AND (role <> ALL (ARRAY['fee'::text, 'bank'::text])));
 
 CREATE INDEX dispute_payment_id ON payments.dispute USING btree (payment_id);
 
@@ -1823,7 +1965,11 @@ CREATE INDEX inbox_waiting ON payments.inbox USING btree (received_at) WHERE (do
 
 CREATE INDEX payment_account_id ON ONLY payments.payment USING btree (account_id, id);
 
+CREATE INDEX payment_charge_id ON ONLY payments.payment USING btree (charge_id);
+
 CREATE INDEX payment_first_account_id_id_idx ON payments.payment_first USING btree (account_id, id);
+
+CREATE INDEX payment_first_charge_id_idx ON payments.payment_first USING btree (charge_id);
 
 CREATE INDEX payment_pending ON ONLY payments.payment USING btree (created_at) WHERE (state = 'pending'::text);
 
@@ -1889,6 +2035,8 @@ ALTER INDEX orders.purchase_pkey ATTACH PARTITION orders.purchase_first_pkey;
 
 ALTER INDEX payments.payment_account_id ATTACH PARTITION payments.payment_first_account_id_id_idx;
 
+ALTER INDEX payments.payment_charge_id ATTACH PARTITION payments.payment_first_charge_id_idx;
+
 ALTER INDEX payments.payment_pending ATTACH PARTITION payments.payment_first_created_at_idx;
 
 ALTER INDEX payments.payment_pkey ATTACH PARTITION payments.payment_first_pkey;
@@ -1925,6 +2073,9 @@ ALTER TABLE ONLY accounts.operator
 
 ALTER TABLE ONLY accounts.refill
     ADD CONSTRAINT refill_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts.account(id);
+
+ALTER TABLE ONLY accounts.refill_failure
+    ADD CONSTRAINT refill_failure_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts.account(id);
 
 ALTER TABLE ONLY accounts.token
     ADD CONSTRAINT token_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts.account(id);

@@ -16,6 +16,23 @@ comment on table accounts.refill is
 'When an account''s credits are topped up by themselves: below what balance, by how much. It is switched
 off after failures in a row, and by its owner.';
 
+create table accounts.refill_failure (
+    id uuid primary key,
+    account_id bigint not null references accounts.account,
+    amount_cents bigint not null check (amount_cents > 0),
+    code text not null,
+    number smallint not null check (number > 0),
+    left_on boolean not null,
+    failed_at timestamptz not null
+);
+comment on table accounts.refill_failure is
+'Refills that came to nothing, each counted once: what the mail about it says.';
+comment on column accounts.refill_failure.id is
+'The top-up''s, or one of its own where no card could be asked.';
+comment on column accounts.refill_failure.number is 'Which one in a row it was.';
+comment on column accounts.refill_failure.left_on is 'Whether refills are tried again after it.';
+create index refill_failure_account_id on accounts.refill_failure (account_id, failed_at);
+
 -- ------------------------------------------------------------------------------------------ ledger
 
 -- It is widened: what earlier programs rely on still holds.
@@ -36,6 +53,15 @@ alter table ledger.journal add constraint journal_book_check check (
         'adjustments', 'receivables', 'disputes', 'suspense'
     )
 ) not valid;
+-- It is widened: what earlier programs rely on still holds.
+-- squawk-ignore ban-drop-constraint
+alter table ledger.journal drop constraint journal_kind_check;
+alter table ledger.journal add constraint journal_kind_check check (
+    kind in (
+        'top_up', 'refund', 'dispute', 'processor_fee', 'exchange', 'tax', 'payout',
+        'adjustment', 'rounding', 'owed', 'suspense'
+    )
+) not valid;
 comment on column ledger.journal.book is
 'Signs are those of a liability: what we owe more of is positive, what we own more of is negative.';
 comment on column ledger.journal.movement_id is
@@ -50,14 +76,16 @@ create table ledger.adjustment_request (
     asked_at timestamptz not null,
     decided_by bigint,
     decided_at timestamptz,
-    entry_id uuid,
+    entry_id uuid unique,
+    refusal_reason text,
     check ((decided_by is null) = (decided_at is null)),
-    check (entry_id is null or decided_by is not null),
+    check (num_nonnulls(entry_id, refusal_reason) = case when decided_by is null then 0 else 1 end),
     constraint adjustment_two_people check (entry_id is null or decided_by <> asked_by)
 );
 comment on table ledger.adjustment_request is
 'Changes of a balance that are too large for one person: a second operator lets them through or not.';
-comment on column ledger.adjustment_request.entry_id is 'Null if it was turned down.';
+comment on column ledger.adjustment_request.entry_id is 'Of the change, once it was let through.';
+comment on column ledger.adjustment_request.refusal_reason is 'Why it was turned down, if it was.';
 create index adjustment_request_open on ledger.adjustment_request (asked_at) where decided_at is null;
 
 create function ledger.change_v1(
@@ -109,7 +137,7 @@ create table payments.top_up (
     amount_cents bigint not null check (amount_cents > 0),
     state text not null check (state in ('pending', 'paid', 'failed')),
     charge_id text unique,
-    entry_id uuid,
+    entry_id uuid unique,
     returned_cents bigint not null default 0,
     created_at timestamptz not null,
     settled_at timestamptz,
@@ -133,6 +161,8 @@ alter table payments.refund alter column request drop not null;
 alter table payments.refund alter column processor_key drop not null;
 alter table payments.refund add column origin text not null default 'operator';
 alter table payments.refund add column leased_until timestamptz;
+alter table payments.refund add column credits_cents bigint;
+alter table payments.refund add constraint refund_credits check (credits_cents >= 0) not valid;
 alter table payments.refund add constraint refund_origin check (
     origin in ('operator', 'processor') and (origin = 'operator') = (request is not null)
     and (origin = 'operator') = (processor_key is not null)
@@ -141,40 +171,110 @@ comment on table payments.refund is
 'Money given back to a card: asked for by an operator, its request frozen to the byte; or made in the
 processor''s own dashboard and learned of.';
 comment on column payments.refund.refund_id is 'The processor''s id, once it is known.';
+comment on column payments.refund.credits_cents is
+'Of a top-up''s refund, the credits that leave the wallet with it, at once when we ask for it; null for
+an order''s.';
 
 alter table payments.dispute add column settled_at timestamptz;
 comment on column payments.dispute.settled_at is
 'When its end took effect in the books: what was lost is taken back, what was won stands again.';
+alter table payments.dispute add column credits_cents bigint;
+alter table payments.dispute add constraint dispute_credits check (
+    credits_cents >= 0 and (state = 'lost' or credits_cents is null)
+) not valid;
+comment on column payments.dispute.credits_cents is
+'Of a top-up''s lost dispute, the credits that were taken back or left owed; null for an order''s.';
+
+alter table payments.dispute add column withdrawals smallint not null default 1;
+alter table payments.dispute add column returns smallint not null default 0;
+alter table payments.dispute add column moved_at timestamptz not null default now();
+alter table payments.dispute add constraint dispute_moves check (
+    withdrawals between 1 and 100
+    and returns between withdrawals - 1 and withdrawals and (returns = withdrawals) = (state = 'won')
+) not valid;
+comment on column payments.dispute.withdrawals is
+'How often its amount was taken from our balance: again, if one that was won is lost on appeal.';
+comment on column payments.dispute.returns is 'How often it came back.';
+comment on column payments.dispute.moved_at is 'When we learned of the last of these.';
 
 create table payments.balance_transaction (
     transaction_id text primary key,
     kind text not null,
+    role text not null check (
+        role in (
+            'charge', 'refund', 'refund_failure', 'dispute', 'dispute_reversal', 'fee', 'bank',
+            'other'
+        )
+    ),
     source_id text,
     amount_minor bigint not null,
     fee_minor bigint not null,
     net_minor bigint not null,
     currency text not null check (currency ~ '^[A-Z]{3}$'),
     exchange_rate numeric(20, 10) check (exchange_rate > 0),
+    source_minor bigint,
+    source_currency text check (source_currency ~ '^[A-Z]{3}$'),
     created_at timestamptz not null,
-    movement_id uuid,
+    movement_id uuid not null unique,
     recorded_at timestamptz not null,
-    check (net_minor = amount_minor - fee_minor)
+    check (net_minor = amount_minor - fee_minor),
+    check ((source_minor is null) = (source_currency is null)),
+    check (source_minor is null or role not in ('fee', 'bank', 'other'))
 );
 comment on table payments.balance_transaction is
 'Every movement of our balance at the processor, as the processor recorded it: what the journal''s book
 `processor` is held against.';
+comment on column payments.balance_transaction.kind is 'What the processor calls it.';
+comment on column payments.balance_transaction.role is 'What it is in our books, by its kind.';
 comment on column payments.balance_transaction.source_id is 'The charge, refund, dispute or payout.';
+comment on column payments.balance_transaction.source_minor is
+'What our payment, refund or dispute says that moved, signed and in its own currency; null as long as
+none is known, and then its amount stands in the book `suspense`.';
 comment on column payments.balance_transaction.movement_id is
-'Its legs in the journal: the fee, and the exchange where it settled in another currency; null if none.';
+'Its legs in the journal, as far as it has any: the fee, the exchange where it settled in another
+currency, what passes through the bank, what is in suspense.';
 create index balance_transaction_source_id on payments.balance_transaction (source_id);
 create index balance_transaction_created_at on payments.balance_transaction (created_at);
+create index balance_transaction_unmatched on payments.balance_transaction (transaction_id)
+where source_minor is null and role not in ('fee', 'bank');
+
+-- A partitioned table takes no index that is built beside its writers; it reads what few rows there are.
+-- squawk-ignore require-concurrent-index-creation
+create index payment_charge_id on payments.payment (charge_id);
+
+create view payments.balance_source as
+select p.charge_id as source_id, 'charge' as role, p.id::text as row_id,
+    p.amount_minor as moved_minor, p.currency, p.settled_at as moved_at, 1 as times, true as is_due
+from payments.payment p
+where p.state = 'succeeded'
+union all
+select r.refund_id, 'refund', r.id::text, -r.amount_minor, r.currency, r.settled_at, 1, true
+from payments.refund r
+where r.state = 'succeeded'
+union all
+select r.refund_id, 'refund_failure', r.id::text, r.amount_minor, r.currency, r.settled_at, 1, false
+from payments.refund r
+where r.state = 'succeeded'
+union all
+select d.dispute_id, 'dispute', d.dispute_id, -d.amount_minor, d.currency, d.moved_at,
+    d.withdrawals, true
+from payments.dispute d
+union all
+select d.dispute_id, 'dispute_reversal', d.dispute_id, d.amount_minor, d.currency, d.moved_at,
+    d.returns, true
+from payments.dispute d
+where d.returns > 0;
+comment on view payments.balance_source is
+'What of ours moves money at the processor, signed as there, and how many times; the books hold its legs
+in `processor` from `moved_at` on. Without `is_due` it need not have happened: a refund may fail after
+it was given.';
 
 create table payments.balance_import (
     is_current boolean primary key default true check (is_current),
     complete_to timestamptz not null
 );
 comment on table payments.balance_import is
-'Up to which instant of the processor''s clock its balance transactions are on record; one row.';
+'Up to which instant the processor''s balance transactions are on record; one row.';
 
 -- It is widened: what earlier programs rely on still holds.
 -- squawk-ignore ban-drop-constraint
@@ -182,7 +282,7 @@ alter table payments.exception drop constraint exception_kind_check;
 alter table payments.exception add constraint exception_kind_check check (
     kind in (
         'outcome_unknown', 'charge_without_order', 'mismatch', 'refund_failed', 'refund_unknown',
-        'unknown_transaction'
+        'dispute_unclear', 'unknown_transaction'
     )
 ) not valid;
 
@@ -228,6 +328,7 @@ create table orders.refund (
     mass_mg bigint not null default 0 check (mass_mg >= 0),
     trees bigint not null default 0 check (trees >= 0),
     reason text not null,
+    request_key text check (length(request_key) between 1 and 255),
     failure_code text,
     created_at timestamptz not null,
     settled_at timestamptz,
@@ -236,9 +337,12 @@ create table orders.refund (
 );
 comment on table orders.refund is
 'What of an order goes back. By card it has the id of its row in `payments.refund`, and takes effect once
-the processor has given the money back; from credits it takes effect at once.';
+the processor has given the money back; from credits that of its ledger entry, and takes effect at once.';
+comment on column orders.refund.request_key is
+'What its asker calls the request, so that a repeat of it makes no second refund; null if nothing.';
 comment on column orders.refund.amount_micro is 'Of the price in US cents, its part; known once it took effect.';
 create index refund_purchase_id on orders.refund (purchase_id);
+create unique index refund_request_key on orders.refund (purchase_id, request_key);
 create index refund_pending on orders.refund (created_at) where state = 'pending';
 
 create table orders.refund_line (

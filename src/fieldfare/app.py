@@ -25,6 +25,7 @@ from fieldfare.integrations.stripe.gateway import close_gateway, open_gateway
 from fieldfare.orders.service.desk import LiveOrderDesk
 from fieldfare.payments.service.inbox import LiveEventDesk
 from fieldfare.payments.service.rates import RateCache
+from fieldfare.payments.service.top_ups import LiveTopUpDesk
 from fieldfare.routes import ROUTES
 from fieldfare.sandbox.desk import SandboxDesk
 from fieldfare.settings import Settings, SettingsRefused
@@ -33,7 +34,7 @@ STATIC = Path(__file__).parent / "web" / "static"
 
 
 @dataclass(frozen=True)
-class LiveDesk(LiveOrderDesk, LiveHistoryDesk, LiveEventDesk, FeedDesk):
+class LiveDesk(LiveOrderDesk, LiveTopUpDesk, LiveHistoryDesk, LiveEventDesk, FeedDesk):
     """Every feature's live desk in one."""
 
 

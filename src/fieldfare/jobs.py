@@ -7,9 +7,10 @@ its effect. Whatever a job raises is logged and stops nothing else.
 """
 
 import asyncio
+import contextlib
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 from uuid import UUID
@@ -28,7 +29,16 @@ from fieldfare.kernel.errors import Unavailable
 from fieldfare.notifications.errors import MailUnderway
 from fieldfare.orders import jobs as order_jobs
 from fieldfare.orders.service.receipt import send_receipt
-from fieldfare.payments.jobs import refresh_rates_once
+from fieldfare.payments.jobs import (
+    end_refill,
+    refresh_rates_once,
+    settle_unsettled_top_up,
+    settle_unsettled_top_up_refund,
+)
+from fieldfare.payments.service import balance
+from fieldfare.payments.service.inbox import delete_old_events
+from fieldfare.payments.service.refill_mail import send_refill_failed
+from fieldfare.payments.service.refills import sweep_refills
 from fieldfare.settings import Settings, SettingsRefused
 
 KEYS_AT_ONCE = 5_000
@@ -180,6 +190,11 @@ async def trim_job_log(ctx: JobContext) -> Outcome:
     return {"rows_trimmed": trimmed}
 
 
+async def trim_inbox(ctx: JobContext) -> Outcome:
+    """Delete the processor's events that were worked on long ago."""
+    return {"events_deleted": await delete_old_events(ctx.db, datetime.now(UTC))}
+
+
 async def build_public_feed(ctx: JobContext) -> Outcome:
     """Build the public feed of the hour."""
     return {"rows": await rebuild_feed(ctx.db, datetime.now(UTC))}
@@ -197,6 +212,21 @@ async def settle_unsettled(ctx: JobContext, purchase_id: UUID) -> None:
     await order_jobs.settle_unsettled(ctx.db, _gateway(ctx), purchase_id)
 
 
+async def settle_refund(ctx: JobContext, refund_id: UUID) -> None:
+    """The timer of an order's refund."""
+    await order_jobs.settle_unsettled_refund(ctx.db, _gateway(ctx), refund_id)
+
+
+async def settle_top_up(ctx: JobContext, top_up_id: UUID) -> None:
+    """The timer of a top-up."""
+    await settle_unsettled_top_up(ctx.db, _gateway(ctx), top_up_id)
+
+
+async def settle_top_up_refund(ctx: JobContext, refund_id: UUID) -> None:
+    """The timer of a top-up's refund."""
+    await settle_unsettled_top_up_refund(ctx.db, _gateway(ctx), refund_id)
+
+
 async def work_stripe_event(ctx: JobContext, event_row: UUID) -> None:
     """An event of the processor's inbox."""
     await order_jobs.work_event(ctx.db, _gateway(ctx), event_row)
@@ -204,19 +234,56 @@ async def work_stripe_event(ctx: JobContext, event_row: UUID) -> None:
 
 async def send_due_receipt(ctx: JobContext, purchase_id: UUID) -> None:
     """The receipt of a paid order."""
-    if ctx.mail is None:
-        raise TryLater(UNSET_REST, "no mail server is set: FIELDFARE_SMTP_HOST")
-    try:
+    with _mail(ctx) as server:
         await send_receipt(
             ctx.db,
-            ctx.mail,
+            server,
             purchase_id,
             public_url=ctx.settings.public_url,
             seller_name=ctx.settings.seller_name,
         )
+
+
+@contextlib.contextmanager
+def _mail(ctx: JobContext) -> Iterator[MailServer]:
+    if ctx.mail is None:
+        raise TryLater(UNSET_REST, "no mail server is set: FIELDFARE_SMTP_HOST")
+    try:
+        yield ctx.mail
     except (MailUnavailable, MailUnderway) as error:
-        # A server that is down for a day must not lose a receipt: that is no failure of the job's.
+        # A server that is down for a day must not lose a mail: that is no failure of the job's.
         raise TryLater(MAIL_REST, reason_of(error)) from error
+
+
+async def refill_due(ctx: JobContext, purchase_id: UUID) -> None:
+    """An order took its account's credits below the bound for a refill."""
+    await order_jobs.refill_after(
+        ctx.db, _gateway(ctx), purchase_id, per_day=ctx.settings.refills_per_day
+    )
+
+
+async def refill_ended(ctx: JobContext, top_up_id: UUID) -> None:
+    """A refill was paid or failed, or an account has rested after one that failed."""
+    await end_refill(ctx.db, _gateway(ctx), top_up_id, per_day=ctx.settings.refills_per_day)
+
+
+async def tell_refill_failed(ctx: JobContext, failure_id: UUID) -> None:
+    """The mail about a refill that came to nothing."""
+    with _mail(ctx) as server:
+        await send_refill_failed(
+            ctx.db,
+            server,
+            failure_id,
+            public_url=ctx.settings.public_url,
+            seller_name=ctx.settings.seller_name,
+        )
+
+
+async def refill_low_accounts(ctx: JobContext) -> Outcome:
+    """Refill whoever runs low in a way that no order has told of."""
+    if ctx.gateway is None:
+        return {"skipped": "no card processor"}
+    return await sweep_refills(ctx.db, ctx.gateway, per_day=ctx.settings.refills_per_day)
 
 
 def _gateway(ctx: JobContext) -> StripeGateway:
@@ -241,6 +308,13 @@ async def _reconcile(ctx: JobContext, back: timedelta) -> Outcome:
     return await order_jobs.reconcile(ctx.db, ctx.gateway, back=back)
 
 
+async def import_balance(ctx: JobContext) -> Outcome:
+    """Take the processor's record of our balance into the books."""
+    if ctx.gateway is None:
+        return {"skipped": "no card processor"}
+    return msgspec.structs.asdict(await balance.import_balance(ctx.db, ctx.gateway))
+
+
 SCHEDULES = (
     Schedule(
         name="make_partitions", cron="7 2 * * *", run=make_partitions, limit_s=60, at_start=True
@@ -257,14 +331,24 @@ SCHEDULES = (
     ),
     Schedule(name="reconcile_recent", cron="17 * * * *", run=reconcile_recent, limit_s=900),
     Schedule(name="reconcile_days", cron="47 3 * * *", run=reconcile_days, limit_s=3_600),
+    # After the reconciliation, so that what that has settled is known by now.
+    Schedule(name="import_balance", cron="37 * * * *", run=import_balance, limit_s=3_000),
+    Schedule(name="refill_low_accounts", cron="*/5 * * * *", run=refill_low_accounts, limit_s=280),
     Schedule(name="forget_old_keys", cron="23 * * * *", run=forget_old_keys, limit_s=900),
     Schedule(name="trim_job_log", cron="41 * * * *", run=trim_job_log, limit_s=900),
+    Schedule(name="trim_inbox", cron="53 2 * * *", run=trim_inbox, limit_s=900),
 )
 
 TOPICS: tuple[Topic, ...] = (
     Topic(name="payment_unsettled", run=settle_unsettled, limit_s=120),
+    Topic(name="refund_unsettled", run=settle_refund, limit_s=120),
+    Topic(name="top_up_unsettled", run=settle_top_up, limit_s=120),
+    Topic(name="top_up_refund_unsettled", run=settle_top_up_refund, limit_s=120),
     Topic(name="stripe_event", run=work_stripe_event, limit_s=120),
     Topic(name="receipt_due", run=send_due_receipt, limit_s=90),
+    Topic(name="refill_due", run=refill_due, limit_s=120),
+    Topic(name="refill_ended", run=refill_ended, limit_s=120),
+    Topic(name="refill_failed", run=tell_refill_failed, limit_s=90),
 )
 """What the outbox may tell of. The workers of an earlier release leave a new topic where it is."""
 

@@ -22,6 +22,12 @@ ROUTES = (
         needs="nothing",
         any_origin=True,
     ),
+    Route("GET", "/api/tree-orders", impact.list_tree_orders),
+    Route("GET", "/api/project-donations", impact.list_project_donations),
+    Route("GET", "/api/purchases", impact.list_purchases),
+    Route("POST", "/api/tree-orders", orders.place_tree_order),
+    Route("POST", "/api/tree-orders/preview", orders.preview_tree_order),
+    Route("POST", "/api/project-orders", orders.place_project_order),
     Route("GET", "/api/orders/{purchase_id:str}", orders.get_order),
     Route(
         "POST",
@@ -32,4 +38,5 @@ ROUTES = (
     ),
     Route("GET", "/api/credits/balance", ledger.get_balance),
     Route("GET", "/api/credits/ledger", ledger.list_ledger),
+    Route("POST", "/api/credits/top-up", payments.top_up_credits),
 )

@@ -56,6 +56,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`FIELDFARE_MAIL_FROM`: whom mail is from."""
     seller_name: str = "Fieldfare"
     """`FIELDFARE_SELLER_NAME`: who sells, as receipts name it."""
+    refills_per_day: int = 5
+    """`FIELDFARE_REFILLS_PER_DAY`: how often in 24 hours an account is refilled, 1 to 100."""
+    adjust_alone_up_to_cents: int = 10_000
+    """`FIELDFARE_ADJUST_ALONE_UP_TO`, in whole US dollars, here in cents: the largest change of an
+    account's credits that one operator may make; above it, two are needed."""
     pool_size: int = 10
     """`FIELDFARE_POOL_SIZE`: database connections of one process, 2 to 200."""
     log_level: str = "info"
@@ -85,9 +90,20 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         smtp_password=_secret(environ, "FIELDFARE_SMTP_PASSWORD"),
         mail_from=environ.get("FIELDFARE_MAIL_FROM") or "Fieldfare <receipts@localhost>",
         seller_name=environ.get("FIELDFARE_SELLER_NAME") or "Fieldfare",
+        refills_per_day=_whole(environ, "FIELDFARE_REFILLS_PER_DAY", default=5, low=1, high=100),
+        adjust_alone_up_to_cents=100
+        * _whole(environ, "FIELDFARE_ADJUST_ALONE_UP_TO", default=100, low=0, high=1_000_000),
         pool_size=_whole(environ, "FIELDFARE_POOL_SIZE", default=10, low=2, high=200),
         log_level=_one_of(environ, "FIELDFARE_LOG_LEVEL", ("info", "debug", "warning", "error")),
     )
+
+
+def read_operator_password(environ: Mapping[str, str] = os.environ) -> str | None:
+    """`FIELDFARE_OPERATOR_PASSWORD`, for a command that has to know who gives it; None if unset.
+
+    Apart from the settings: no server needs it. Raises `SettingsRefused`.
+    """
+    return _secret(environ, "FIELDFARE_OPERATOR_PASSWORD")
 
 
 def _secret(environ: Mapping[str, str], name: str) -> str | None:

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from tests.support.client import Api, assert_refused, certified_and_not
+from tests.support.refunded import give_back
 
 PATH = "/api/offset-orders"
 ORDERS = 60
@@ -26,7 +27,7 @@ ROW = [
     "id", "order_group_id", "created_at", "tons", "amount_paid_by_customer", "charge_currency",
     "note", "portfolio_id", "project_id", "project_name", "certification_status", "standing",
     "source", "payment_method", "on_behalf_of_name", "on_behalf_of_email", "metadata",
-    "refunded_at", "certificate_url",
+    "refunded_at", "certificate_url", "refunded_tons",
 ]  # fmt: skip
 
 
@@ -89,6 +90,7 @@ def test_a_row_says_everything_of_its_part_of_an_order(api: Api) -> None:
             "metadata": {"flight": "LH 400"},
             "refunded_at": None,
             "certificate_url": answer["certificateUrl"],
+            "refunded_tons": 0,
         }
         age = datetime.now(UTC) - datetime.fromisoformat(row["created_at"])
         assert timedelta(0) <= age < timedelta(minutes=1)
@@ -379,6 +381,23 @@ def test_a_history_of_many_pages_is_whole_however_it_is_read(own_api: Api) -> No
     for name in ("offsetOrders", "uncertifiedOffsetOrders"):
         assert [row for page in pages for row in page[name]] == whole[name]
         assert len(set(ids(whole[name]))) == len(whole[name])
+
+
+def test_a_part_that_went_back_is_told_and_all_of_it_has_its_instant(api: Api) -> None:
+    # $15.63 and $31.26, of which a third goes back.
+    whole, part = (api.order(portfolioId=2, tons=tons) for tons in (1, 2))
+    assert listed(api)["stats"]["totalTons"] == 3
+    give_back(api.database_url, whole["purchaseId"])
+    give_back(api.database_url, part["purchaseId"], 1042)
+    body = listed(api)
+    newer, older = body["offsetOrders"]
+    assert (newer["tons"], newer["refunded_tons"]) == (2, Decimal("0.666666666"))
+    assert newer["refunded_at"] is None
+    assert (older["tons"], older["refunded_tons"]) == (1, 1)
+    instant = datetime.fromisoformat(older["refunded_at"])
+    assert timedelta(0) <= datetime.now(UTC) - instant < timedelta(minutes=1)
+    assert older["refunded_at"].endswith("Z")
+    assert body["stats"]["totalTons"] == Decimal("1.333333334")
 
 
 def test_head_has_no_body(history: tuple[Api, list[Any]]) -> None:

@@ -9,12 +9,17 @@ import pytest
 from psycopg import sql
 
 from tests.support.client import Api, assert_refused, certified_and_not
+from tests.support.lists import DONATIONS, PURCHASES, TREES, OrderList, give, plant
 
 PATH = "/api/offset-orders"
 BALANCE_CENTS = 100_000
 READS = [
     PATH,
     f"{PATH}?limit=3",
+    TREES.path,
+    f"{TREES.path}?limit=1",
+    PURCHASES.path,
+    f"{PURCHASES.path}?limit=1",
     "/api/credits/balance",
     "/api/credits/ledger",
     "/api/portfolios",
@@ -127,10 +132,55 @@ def test_a_dry_run_is_as_live_but_for_the_mark(idle_api: Api, method: str) -> No
 def test_a_list_is_a_sample_of_exactly_the_live_shape(api: Api, path: str) -> None:
     # What the sample shows has a live counterpart: a deduction, metadata under the same name.
     api.order(metadata={"sample": "x"})
+    plant(api, metadata={"sample": "x"})
     live = api.get(path)
     test = api.get(path, api.world.test_token)
     assert (test.status_code, live.status_code) == (200, 200)
     assert_test_answer_of_shape(test.json(), live.json())
+
+
+def test_a_bare_array_is_a_sample_of_exactly_the_live_shape(api: Api) -> None:
+    give(api, metadata={"sample": "x"})
+    live = DONATIONS.get(api).json()
+    test = DONATIONS.get(api, api.world.test_token).json()
+    assert shape(test) == shape(live)
+    assert [list(row) for row in test] == [list(row) for row in live]
+    assert [list(row) for row in DONATIONS.get(api, api.world.test_token, limit=1).json()] == [
+        list(live[0])
+    ]
+
+
+def test_every_order_of_the_sample_is_a_purchase_of_it(idle_api: Api) -> None:
+    token = idle_api.world.test_token
+    purchases = {row["stripeChargeId"]: row for row in PURCHASES.rows(idle_api, token)}
+    created = [row["createdAt"] for row in purchases.values()]
+    assert created == sorted(created, reverse=True)
+    listed = {
+        ("test_oo_", "hasOffsetOrders"): {
+            row["order_group_id"] for row in certified_and_not(idle_api.get(PATH, token).json())
+        },
+        ("test_to_", "hasTreeOrders"): {row["orderGroupId"] for row in TREES.rows(idle_api, token)},
+        ("test_po_", "hasProjectDonations"): {
+            row["orderGroupId"] for row in DONATIONS.rows(idle_api, token)
+        },
+    }
+    for (prefix, flag), groups in listed.items():
+        assert groups
+        assert groups == {name for name, row in purchases.items() if row[flag]}
+        assert all(name.startswith(prefix) for name in groups)
+    assert set().union(*listed.values()) == set(purchases)
+    for name, row in purchases.items():
+        assert (row["purchaseId"], row["currency"], row["state"]) == (name, "USD", "paid")
+        assert row["certificateUrl"].endswith(f"/certificates/{name}")
+        shown = idle_api.get(f"/api/orders/{name}", token).json()
+        assert shown["amountCharged"] == row["amountCharged"] == row["totalAmountPaidByCustomer"]
+        assert shown["trees"] == row["totalTrees"]
+    (trees,) = TREES.rows(idle_api, token)
+    assert trees["id"].startswith("test_to_")
+    assert (trees["provider"], trees["amountCharged"]) == ("WeForest", 120 * trees["amountOfTrees"])
+    (donation,) = DONATIONS.rows(idle_api, token)
+    assert donation["id"].startswith("test_po_")
+    assert donation["userId"] not in (idle_api.world.team_id, idle_api.world.second_id)
 
 
 def test_the_sample_list_adds_up(idle_api: Api) -> None:
@@ -173,6 +223,28 @@ def test_the_sample_can_be_paged_and_filtered(idle_api: Api) -> None:
         assert certified_and_not(idle_api.get(PATH, token, **nothing).json()) == []
 
 
+@pytest.mark.parametrize("listing", [TREES, DONATIONS, PURCHASES], ids=lambda one: one.path)
+def test_every_sample_list_can_be_paged_and_filtered(idle_api: Api, listing: OrderList) -> None:
+    token = idle_api.world.test_token
+    whole = listing.rows(idle_api, token)
+    pages = listing.pages(idle_api, token, limit=1)
+    assert [row for page in pages for row in page] == whole
+    assert all(len(page) == 1 for page in pages)
+
+    row = whole[-1]
+    assert listing.rows(idle_api, token, order_group_id=row[listing.group]) == [row]
+    assert listing.rows(idle_api, token, **{"metadata[sample]": "true"}) == whole
+    assert listing.rows(idle_api, token, created_after=row["createdAt"]) == whole
+    assert row not in listing.rows(idle_api, token, created_before=row["createdAt"], limit=5)
+    for nothing in (
+        {"created_before": row["createdAt"]},
+        {"metadata[sample]": "false"},
+        {"order_group_id": "test_oo_1"},
+        {"order_group_id": row[listing.group], "metadata[x]": "y"},
+    ):
+        assert listing.rows(idle_api, token, **nothing) == []
+
+
 def test_an_order_placed_or_listed_can_be_looked_up(api: Api) -> None:
     token = api.world.test_token
     live = api.order()
@@ -186,9 +258,15 @@ def test_an_order_placed_or_listed_can_be_looked_up(api: Api) -> None:
 
 
 def test_it_shows_nothing_of_its_account_nor_of_any_other(api: Api) -> None:
-    placed = [api.order(note="Ours alone"), api.order(api.world.second_token, note="Ours alone")]
+    placed = [
+        order(api, who, note="Ours alone")
+        for order in (Api.order, plant, give)
+        for who in (None, api.world.second_token)
+    ]
     token = api.world.test_token
-    for path in (*READS, *(f"{PATH}?order_group_id={one['id']}" for one in placed)):
+    lists = (PATH, TREES.path, DONATIONS.path, PURCHASES.path)
+    paths = [f"{path}?order_group_id={one['id']}" for path in lists for one in placed]
+    for path in (*READS, DONATIONS.path, *paths):
         text = api.get(path, token).text
         assert "Ours alone" not in text
         assert all(one["id"] not in text for one in placed)
@@ -222,5 +300,5 @@ def test_nothing_is_written(idle_api: Api) -> None:
     form = {"tons": "1", "onBehalfOfEmail": "grace@tests.example", "sendReceiptEmail": "true"}
     assert idle_api.post(PATH, form=form, token=token, key="k").status_code == 200
     assert idle_api.order(token, dryRun=True)["test"] is True
-    for path in (*READS, f"/api/orders/{placed['id']}"):
+    for path in (*READS, DONATIONS.path, f"/api/orders/{placed['id']}"):
         assert idle_api.get(path, token).status_code == 200

@@ -14,7 +14,7 @@ from fieldfare import jobs
 from fieldfare.catalog.service import create_custom_portfolio, load_catalogue
 from fieldfare.cli.feed import feed_app
 from fieldfare.db.changes import ChangeFeed
-from fieldfare.db.pool import Database, connection, open_database, transaction
+from fieldfare.db.pool import Connection, Database, connection, open_database, transaction
 from fieldfare.impact.errors import OrderNotHidden, ReasonRefused
 from fieldfare.impact.jobs import rebuild_feed
 from fieldfare.impact.service.feed import (
@@ -151,30 +151,61 @@ async def test_thirty_rows_newest_first(db: Database, world: World) -> None:
     assert await tons(db) == [n / 1000 for n in range(FEED_ROWS + 3, 3, -1)]
 
 
+async def refund_lines(conn: Connection, purchase_id: UUID, *, but_the_largest: int = 0) -> None:
+    """Give back an order's lines, but for so many."""
+    await conn.execute(
+        "update orders.line set refunded_at = now(), refunded_mg = mass_mg,"
+        " refunded_trees = trees, refunded_micro = amount_micro where id in ("
+        " select id from orders.line where purchase_id = $1 order by mass_mg desc offset $2)",
+        purchase_id,
+        but_the_largest,
+    )
+
+
+async def test_of_an_order_refunded_in_part_the_rest_is_shown(db: Database, world: World) -> None:
+    (purchase_id,) = await buy(db, world.team_id, 5 * KG)
+    async with connection(db) as conn:
+        await conn.execute(
+            "update orders.line set refunded_mg = mass_mg / 3 where purchase_id = $1", purchase_id
+        )
+        await conn.execute(
+            "update orders.purchase set state = 'partly_refunded', refunded_minor = 1"
+            " where id = $1",
+            purchase_id,
+        )
+        standing = await conn.fetchval(
+            "select sum(mass_mg - mass_mg / 3)::bigint from orders.line where purchase_id = $1",
+            purchase_id,
+        )
+    assert 3 * KG < standing < 4 * KG
+    assert await tons(db) == [standing / 1_000_000_000]
+
+
 async def test_what_is_refunded_disputed_or_never_paid_is_left_out(
     db: Database, world: World
 ) -> None:
     ids = await buy(db, world.team_id, *(n * KG for n in range(1, 7)))
     async with connection(db) as conn:
-        states = ("refunded", "disputed", "failed", "pending")
-        for purchase_id, state in zip(ids, states, strict=False):
+        await refund_lines(conn, ids[0])
+        await conn.execute(
+            "update orders.purchase set state = 'refunded', refunded_at = now(),"
+            " refunded_minor = charge_minor where id = $1",
+            ids[0],
+        )
+        for purchase_id, state in zip(ids[1:4], ("disputed", "failed", "pending"), strict=True):
             await conn.execute(
                 "update orders.purchase set state = $2 where id = $1", purchase_id, state
             )
         # Of the fifth, all but its largest line is back; of the sixth all, though its state lags.
-        await conn.execute(
-            "update orders.line set refunded_at = now() where purchase_id = $1 and id <> ("
-            " select id from orders.line where purchase_id = $1 order by mass_mg desc limit 1)",
-            ids[4],
-        )
-        await conn.execute(
-            "update orders.line set refunded_at = now() where purchase_id = $1", ids[5]
-        )
+        await refund_lines(conn, ids[4], but_the_largest=1)
+        await refund_lines(conn, ids[5])
         largest = await conn.fetchval(
             "select max(mass_mg) from orders.line where purchase_id = $1", ids[4]
         )
         await conn.execute(
-            "update orders.purchase set state = 'partly_refunded' where id = any($1)", ids[4:]
+            "update orders.purchase set state = 'partly_refunded', refunded_minor = 1"
+            " where id = any($1)",
+            ids[4:],
         )
     assert 0 < largest < 5 * KG
     assert await tons(db) == [largest / 1_000_000_000]

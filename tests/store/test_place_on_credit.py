@@ -5,8 +5,9 @@ import itertools
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 
 from fieldfare.catalog.model import Catalogue
@@ -85,6 +86,15 @@ class Shop:
             # The server tells nobody when a statement begins to wait: it has to be asked.
             while len(await self.rows(waiting)) < statements:  # noqa: ASYNC110 - see above
                 await asyncio.sleep(0.01)
+
+    async def told(self, *orders: Order) -> list[tuple[str, UUID]]:
+        """What the outbox has of some orders."""
+        found = await self.rows(
+            "select topic, subject_id from notifications.outbox where subject_id = any($1)"
+            " order by topic, subject_id",
+            [order.id for order in orders],
+        )
+        return [tuple(row) for row in found]
 
     async def is_in_books(self, order: Order) -> dict[str, int]:
         """How many rows each table has of an order."""
@@ -270,12 +280,42 @@ async def test_receipts_are_told_of_once_each_and_only_where_asked(shop: Shop) -
     wanted = [shop.order(100, receipt=True), shop.order(50, receipt=True)]
     plain, dear = shop.order(150), shop.order(1, receipt=True)
     await shop.place(placing(wanted[0]), placing(plain), placing(wanted[1]), placing(dear))
-    told = await shop.rows(
-        "select topic, subject_id from notifications.outbox where subject_id = any($1)"
-        " order by subject_id",
-        [order.id for order in (*wanted, plain, dear)],
+    told = await shop.told(*wanted, plain, dear)
+    assert told == sorted(("receipt_due", order.id) for order in wanted)
+
+
+async def test_only_the_order_that_crosses_the_bound_tells_of_a_refill(shop: Shop) -> None:
+    await shop.give(shop.account, 1000)
+    bound = {"refill_below_cents": 500}
+    at, below, further, dear = (
+        msgspec.structs.replace(shop.order(cents), **bound) for cents in (400, 1, 99, 900)
     )
-    assert [tuple(row) for row in told] == sorted(("receipt_due", order.id) for order in wanted)
+    unset = shop.order(100)
+    await shop.place(placing(at), placing(unset), placing(dear), placing(below), placing(further))
+    assert await shop.told(at, unset, dear, below, further) == [("refill_due", below.id)]
+
+
+async def test_each_account_of_a_statement_has_its_own_bound(shop: Shop) -> None:
+    low, high, none = shop.accounts[:3]
+    for account_id in (low, high, none):
+        await shop.give(account_id, 1000)
+    orders = [
+        msgspec.structs.replace(shop.order(600, account_id), refill_below_cents=below)
+        for account_id, below in ((low, 400), (high, 401), (none, None))
+    ]
+    await shop.place(*map(placing, orders))
+    assert await shop.told(*orders) == [("refill_due", orders[1].id)]
+    receipt = msgspec.structs.replace(shop.order(1, low, receipt=True), refill_below_cents=400)
+    await shop.place(placing(receipt))
+    assert await shop.told(receipt) == [("receipt_due", receipt.id), ("refill_due", receipt.id)]
+
+
+async def test_of_rivals_that_cross_a_bound_together_one_tells(shop: Shop) -> None:
+    await shop.give(shop.account, 1000)
+    orders = [msgspec.structs.replace(shop.order(50), refill_below_cents=500) for _ in range(20)]
+    await asyncio.gather(*(shop.place(placing(order)) for order in orders))
+    told = await shop.told(*orders)
+    assert [topic for topic, _ in told] == ["refill_due"]
 
 
 # --------------------------------------------------------------------------------------------- keys

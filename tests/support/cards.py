@@ -30,11 +30,23 @@ from fieldfare.integrations.stripe.gateway import (
 )
 from fieldfare.kernel.errors import Unavailable
 from fieldfare.notifications.service.outbox import take_due, tell
-from fieldfare.orders.jobs import UNSETTLED_TOPIC, settle_unsettled, work_event
+from fieldfare.orders.jobs import (
+    UNSETTLED_TOPIC,
+    settle_unsettled,
+    settle_unsettled_refund,
+    work_event,
+)
+from fieldfare.payments.jobs import (
+    UNSETTLED_TOP_UP_TOPIC,
+    settle_unsettled_top_up,
+    settle_unsettled_top_up_refund,
+)
 from fieldfare.payments.model import ExchangeRate, OpenException
 from fieldfare.payments.service.exceptions import list_exceptions
 from fieldfare.payments.service.inbox import EVENT_TOPIC
 from fieldfare.payments.service.rates import set_rate
+from fieldfare.payments.service.refunds import REFUND_TOPIC
+from fieldfare.payments.service.top_ups.refund_ends import UNSETTLED_TOP_UP_REFUND_TOPIC
 from fieldfare.settings import Settings
 from tests.conftest import run_on_server, url_of
 from tests.support.server import running_api
@@ -43,12 +55,22 @@ from tests.support.stripe_simulator import WEBHOOK_SECRET, StripeSimulator, runn
 T = TypeVar("T")
 
 PATH = "/api/offset-orders"
+TOP_UP_PATH = "/api/credits/top-up"
+TOP_UP_CENTS = 5_000
 ORDER = {"tons": 0.45, "portfolioId": 2}
 """0.45 t of one project at $15.63 a tonne: 704 cents."""
 ORDER_CENTS = 704
 NOWHERE = "http://127.0.0.1:9/webhooks/stripe"
 TIMEOUT_S = 1.5
-TOPICS = (UNSETTLED_TOPIC, EVENT_TOPIC)
+Job = Callable[[Database, StripeGateway, UUID], Awaitable[str]]
+JOBS: dict[str, Job] = {
+    UNSETTLED_TOPIC: settle_unsettled,
+    UNSETTLED_TOP_UP_TOPIC: settle_unsettled_top_up,
+    UNSETTLED_TOP_UP_REFUND_TOPIC: settle_unsettled_top_up_refund,
+    REFUND_TOPIC: settle_unsettled_refund,
+    EVENT_TOPIC: work_event,
+}
+"""What works in the background, by the topic that it is due by."""
 WORKED = 200
 """More rounds than any background work takes here."""
 INTENTS = "/v1/payment_intents"
@@ -185,12 +207,25 @@ class CardShop:
         """A card order of $7.04 unless `fields` say otherwise."""
         return self.post({**ORDER, **fields}, team, key)
 
-    def post(self, body: dict[str, Any], team: Team, key: str | None = None) -> httpx.Response:
-        """Any body to the path of offset orders."""
+    def top_up(
+        self, team: Team, key: str | None = None, cents: int = TOP_UP_CENTS
+    ) -> httpx.Response:
+        """Credits by card, of $50.00 unless `cents` says otherwise."""
+        return self.post({"amountInUsdCents": cents}, team, key, path=TOP_UP_PATH)
+
+    def post(
+        self, body: dict[str, Any], team: Team, key: str | None = None, *, path: str = PATH
+    ) -> httpx.Response:
+        """Any body to the path of offset orders, or another one."""
         headers = {"Authorization": f"Bearer {team.token}"}
         if key is not None:
             headers["Idempotency-Key"] = key
-        return self.http.post(PATH, json=body, headers=headers)
+        return self.http.post(path, json=body, headers=headers)
+
+    def balance(self, team: Team) -> int:
+        """The credits of an account, in US cents."""
+        cents: int = self.get("/api/credits/balance", team).json()["creditBalanceUsdCents"]
+        return cents
 
     def get(self, path: str, team: Team, **parameters: Any) -> httpx.Response:
         """GET as this account."""
@@ -203,14 +238,14 @@ class CardShop:
         """Do whatever is due, as the worker would; gives what each job said."""
         said: list[str] = []
         for _ in range(WORKED):
-            due = self.stage.write(lambda conn: take_due(conn, TOPICS, at_most=50))
+            due = self.stage.write(lambda conn: take_due(conn, tuple(JOBS), at_most=50))
             if not due:
                 return said
             said += [self._run_job(row.topic, row.subject_id) for row in due]
         raise AssertionError(f"the background does not come to an end: {said[-5:]}")
 
     def _run_job(self, topic: str, subject_id: UUID) -> str:
-        job = settle_unsettled if topic == UNSETTLED_TOPIC else work_event
+        job = JOBS[topic]
         try:
             return self.stage.do(lambda db, gateway: job(db, gateway, subject_id))
         except Unavailable as refusal:
@@ -261,6 +296,20 @@ class CardShop:
         rows = self.sql("select state from orders.purchase where id = %s", purchase_id)
         return str(rows[0][0])
 
+    def top_up_state(self, top_up_id: str) -> str:
+        """A top-up's state in the books."""
+        rows = self.sql("select state from payments.top_up where id = %s", top_up_id)
+        return str(rows[0][0])
+
+    def dispute(self, charge_id: str, outcome: str = "open", **fields: Any) -> str:
+        """A charge is disputed, or the bank decides what is disputed; gives the dispute's id."""
+        disputed = self.stripe.post("dispute", charge=charge_id, outcome=outcome, **fields)
+        return str(disputed["id"])
+
+    def owed(self, team: Team) -> int:
+        """What an account owes, in US cents."""
+        return int(self.get("/api/credits/balance", team).json()["owedUsdCents"])
+
     def exceptions(self) -> list[OpenException]:
         """What an operator has to look at."""
         return self.stage.write(list_exceptions)
@@ -275,27 +324,70 @@ class CardShop:
         return self.stage.do(verify)
 
     def agree(self, *teams: Team) -> None:
-        """Books and simulator tell the same: nothing pending, lost, or charged twice."""
+        """Books and simulator tell the same: nothing pending, lost, charged or refunded twice."""
         rows = self.sql(
             "select id::text, state, charge_id, charge_minor, lower(currency)"
             " from orders.purchase where account_id = any(%s) and payment_method = 'stripe'",
             [team.id for team in teams],
+        ) + self.sql(
+            "select t.id::text, t.state, t.charge_id, p.amount_minor, lower(p.currency)"
+            " from payments.top_up t join payments.payment p on p.subject_id = t.id"
+            " where t.account_id = any(%s)",
+            [team.id for team in teams],
         )
-        assert {state for _, state, *_ in rows} <= {"paid", "failed"}, rows
-        booked = sorted((row[2], row[0], row[3], row[4]) for row in rows if row[1] == "paid")
+        assert "pending" not in {state for _, state, *_ in rows}, rows
+        booked = sorted((row[2], row[0], row[3], row[4]) for row in rows if row[1] != "failed")
         made = sorted(
             (one["id"], one["metadata"].get("subject_id"), one["amount"], one["currency"])
             for one in self.charges()
         )
         assert booked == made, (booked, made)
+        self.agree_on_refunds(*teams)
         findings = self.findings()
         assert not findings, findings
 
+    def agree_on_refunds(self, *teams: Team) -> None:
+        """Each refund that the processor made is on record as it stands there, and no other."""
+        rows = self.sql(
+            "select r.refund_id, p.charge_id, r.amount_minor, lower(r.currency), case"
+            " when r.state = 'succeeded' and r.failure_code is not null then 'failed'"
+            " else r.state end from payments.refund r"
+            " join payments.payment p on p.id = r.payment_id"
+            " where p.account_id = any(%s) and r.refund_id is not null",
+            [team.id for team in teams],
+        )
+        made = sorted(
+            (one["id"], one["charge"], one["amount"], one["currency"], one["status"])
+            for one in self.stripe.truth("refunds")
+        )
+        assert sorted(rows) == made, (rows, made)
+
 
 AGED = {
-    "payments.payment": ("created_at", "first_sent_at", "last_sent_at", "leased_until"),
+    "payments.payment": (
+        "created_at",
+        "first_sent_at",
+        "last_sent_at",
+        "leased_until",
+        "settled_at",
+    ),
+    "payments.top_up": ("created_at", "settled_at"),
+    "payments.refund": (
+        "created_at",
+        "first_sent_at",
+        "last_sent_at",
+        "leased_until",
+        "settled_at",
+    ),
+    "payments.dispute": ("opened_at", "closed_at", "settled_at", "moved_at"),
+    "payments.balance_transaction": ("recorded_at",),
+    "payments.balance_import": ("complete_to",),
     "orders.purchase": ("created_at", "paid_at"),
     "orders.line": ("created_at",),
+    "orders.refund": ("created_at", "settled_at"),
+    "orders.refund_line": ("created_at",),
+    "accounts.refill": ("changed_at",),
+    "accounts.refill_failure": ("failed_at",),
     "notifications.outbox": ("created_at", "due_at"),
     "payments.inbox": ("received_at", "done_at"),
     "payments.exception": ("opened_at", "resolved_at"),

@@ -3,20 +3,37 @@
 import hashlib
 import random
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from fieldfare.catalog.model import Catalogue
-from fieldfare.catalog.service import get_portfolio
+from fieldfare.catalog.service import get_portfolio, get_project, get_tree_provider
 from fieldfare.db.ids import new_secret_id
 from fieldfare.http.idempotency import RequestKey
 from fieldfare.kernel.ids import floor_id
-from fieldfare.orders.model import AnswerParts, OffsetRequest, Order, Party
-from fieldfare.orders.rules import quote_offset
+from fieldfare.orders.model import (
+    AnswerParts,
+    OffsetRequest,
+    Order,
+    Party,
+    ProjectRequest,
+    Quote,
+    TreeRequest,
+)
+from fieldfare.orders.rules import quote_offset, quote_project, quote_trees
 from fieldfare.orders.store import Placing
 from fieldfare.payments.rules import IN_DOLLARS
 
 ANSWER = AnswerParts(b'{"left":', b"}")
 NOBODY = Party()
+ON_CREDIT: dict[str, Any] = {
+    "payment_method": "credits",
+    "dry_run": False,
+    "send_receipt": False,
+    "max_amount_minor": None,
+    "party": NOBODY,
+}
+"""What an order that is paid from credits says besides what it is for."""
 _random = random.Random()
 
 
@@ -47,13 +64,51 @@ def order_of(
         party=party,
     )
     portfolio = get_portfolio(catalogue, portfolio_id, account_id)
+    quote = quote_offset(asked, portfolio, IN_DOLLARS, price_revision=catalogue.revision)
+    return quoted_order(quote, account_id, at=at, party=party, receipt=receipt)
+
+
+def tree_order_of(
+    catalogue: Catalogue, account_id: int, trees: int, *, at: datetime | None = None
+) -> Order:
+    """An order on credit of so many trees of the catalogue's provider."""
+    asked = TreeRequest(trees=trees, **ON_CREDIT)
+    provider = get_tree_provider(catalogue)
+    quote = quote_trees(asked, provider, IN_DOLLARS, price_revision=catalogue.revision)
+    return quoted_order(quote, account_id, at=at)
+
+
+def project_order_of(
+    catalogue: Catalogue,
+    account_id: int,
+    project_id: int,
+    amount_cents: int,
+    *,
+    at: datetime | None = None,
+) -> Order:
+    """An order on credit of an amount for one project."""
+    asked = ProjectRequest(project_id=project_id, amount_cents=amount_cents, **ON_CREDIT)
+    project = get_project(catalogue, project_id)
+    quote = quote_project(asked, project, IN_DOLLARS, price_revision=catalogue.revision)
+    return quoted_order(quote, account_id, at=at)
+
+
+def quoted_order(
+    quote: Quote,
+    account_id: int,
+    *,
+    at: datetime | None = None,
+    party: Party = NOBODY,
+    receipt: bool = False,
+) -> Order:
+    """A quote under the ids that it is to have."""
     return Order(
         id=id_at(at or datetime.now(UTC)),
         certificate_slug=new_secret_id(),
         account_id=account_id,
         source="tests",
         send_receipt=receipt,
-        quote=quote_offset(asked, portfolio, IN_DOLLARS, price_revision=catalogue.revision),
+        quote=quote,
         party=party,
     )
 

@@ -29,3 +29,12 @@ select payments.open_v1(
 select http.answer_key_v1('01900000-0000-7000-8000-00000000000f', 200::smallint, 'answer');
 
 select http.forget_key_v1('01900000-0000-7000-8000-00000000000f');
+
+select payments.open_top_up_v1(
+    '01900000-0000-7000-8000-000000000010', 10001, 'request', 5000
+);
+
+select ledger.change_v1(
+    '01900000-0000-7000-8000-000000000011', '01900000-0000-7000-8000-000000000012', 10001, 'top_up',
+    'top_up', 5000, null, ''
+);

@@ -31,6 +31,9 @@ insert into accounts.token (id, account_id, kind, sha256, hint, label, created_a
 select gen_random_uuid(), n, 'team_live', sha256(n::text::bytea), 'abcd', '', now()
 from generate_series(10001, 13000) as n;
 
+insert into accounts.refill (account_id, below_cents, amount_cents, changed_at)
+select n, 5000, 20000, now() from generate_series(10001, 13000) as n;
+
 insert into http.idempotency_key (key_hash, fingerprint, subject_id, status, answer, created_at)
 select sha256(n::text::bytea), sha256('f'), gen_random_uuid(), 200, 'answer'::bytea,
     now() - n * interval '1 minute'
@@ -117,4 +120,11 @@ from generate_series(0, 1999) as n;
 insert into payments.exchange_rate (currency, recorded_at, rate, rate_on, source)
 select chr(65 + n % 26) || chr(65 + n / 26 % 4) || 'X', now() - n / 104 * interval '1 day', 1,
     '2026-11-20', 'ecb'
+from generate_series(0, 3999) as n;
+
+insert into payments.top_up (
+    id, account_id, origin, amount_cents, state, charge_id, entry_id, created_at, settled_at
+)
+select pg_temp.spread_id(n, 'top_up'), 10001 + n % 200, 'request', 5000, 'paid', 'ch_t' || n,
+    pg_temp.spread_id(n, 'top_up_entry'), now(), now()
 from generate_series(0, 3999) as n;

@@ -9,6 +9,12 @@ class AccountRefused(InvalidRequest):
     code = "invalid_account"
 
 
+class RefillNotSet(NotFound):
+    """404: the account has no refill, so there is none to switch off."""
+
+    code = "refill_not_set"
+
+
 class AccountNotFound(NotFound):
     """404: no account has this number, or it was erased."""
 
@@ -43,6 +49,18 @@ class SignInRefused(AccessRefused):
     """403: e-mail and password do not go together; never tells which of them is wrong."""
 
     code = "sign_in_refused"
+
+
+class OperatorRefused(AccessRefused):
+    """403: who asks is no operator, or not one of a role that may do this."""
+
+    code = "operator_refused"
+
+
+class OwnerNeeded(InvalidRequest):
+    """400: a team would be left without an owner."""
+
+    code = "owner_needed"
 
 
 class TokenNotFound(NotFound):

@@ -89,3 +89,56 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     image_url: str | None
     profile_url: str | None
+
+
+class Refill(msgspec.Struct, frozen=True, kw_only=True):
+    """When an account's credits are topped up by themselves, and how that went of late."""
+
+    account_id: int
+    below_cents: int
+    """US cents; a balance under it is refilled."""
+    amount_cents: int
+    """US cents that one refill adds."""
+    failures: int
+    """How many came to nothing in a row."""
+    is_on: bool
+    changed_at: datetime
+    """When its owner last set it or switched it off."""
+
+
+class RefillFailure(msgspec.Struct, frozen=True, kw_only=True):
+    """A refill that came to nothing."""
+
+    id: UUID
+    """The top-up's, or one of its own where no card could be asked."""
+    account_id: int
+    amount_cents: int
+    """US cents that were to be added."""
+    code: str
+    """Why: the bank's or the processor's word, or the code of a refusal of ours."""
+    number: int
+    """Which one in a row it was, from 1."""
+    left_on: bool
+    """Whether refills are tried again after it."""
+    failed_at: datetime
+
+
+class AccountToErase(msgspec.Struct, frozen=True, kw_only=True):
+    """An account that is about to lose all that it tells of persons, or has lost it."""
+
+    id: int
+    kind: AccountKind
+    name: str
+    stripe_customer: str | None
+    """Left until the processor has deleted it."""
+    erased_at: datetime | None
+
+
+class ErasedAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """What went with an account, in numbers; nothing if it had gone before."""
+
+    tokens: int
+    identities: int
+    members: int
+    operators: int
+    """1 for a user who was an operator."""

@@ -120,9 +120,11 @@ select
     t.kind <> 'personal'
         or exists (select from accounts.identity i where i.user_id = t.account_id) as may_write,
     a.stripe_payment_method is not null as has_card,
+    case when r.is_on then r.below_cents end as refill_below_cents,
     extract(epoch from t.expires_at - now())::double precision as expires_in_s
 from accounts.token t
 join accounts.account a on a.id = t.account_id
+left join accounts.refill r on r.account_id = t.account_id
 where t.sha256 = :sha256
     and t.revoked_at is null
     and (t.expires_at is null or t.expires_at > now())
@@ -137,4 +139,167 @@ where id = :account_id and stripe_customer is not null and stripe_payment_method
 -- name: update_card!
 update accounts.account
 set stripe_customer = :customer, stripe_payment_method = :payment_method
+where id = :account_id and erased_at is null;
+
+-- name: upsert_refill!
+-- Refills an account's credits from now on; whatever failed before is forgotten.
+insert into accounts.refill (account_id, below_cents, amount_cents, changed_at)
+values (:account_id, :below_cents, :amount_cents, now())
+on conflict (account_id) do update
+set below_cents = excluded.below_cents, amount_cents = excluded.amount_cents, failures = 0,
+    is_on = true, changed_at = excluded.changed_at;
+
+-- name: update_refill_off$
+-- Switches an account's refills off; gives no row if it has none.
+update accounts.refill
+set is_on = false, changed_at = now()
+where account_id = :account_id
+returning account_id;
+
+-- name: find_refill^
+-- How an account's credits are refilled, on or off; nothing if the account was erased.
+select r.account_id, r.below_cents, r.amount_cents, r.failures, r.is_on, r.changed_at
+from accounts.refill r
+join accounts.account a on a.id = r.account_id
+where r.account_id = :account_id and a.erased_at is null;
+
+-- name: lock_refill^
+-- The same, locked until the transaction ends.
+select r.account_id, r.below_cents, r.amount_cents, r.failures, r.is_on, r.changed_at
+from accounts.refill r
+where r.account_id = :account_id and exists (
+    select from accounts.account a where a.id = r.account_id and a.erased_at is null
+)
+for no key update;
+
+-- name: list_refills
+-- The refills that are on, by account: a page of them.
+select r.account_id, r.below_cents, r.amount_cents, r.failures, r.is_on, r.changed_at
+from accounts.refill r
+join accounts.account a on a.id = r.account_id
+where r.account_id > :after_account_id and r.is_on and a.erased_at is null
+order by r.account_id
+limit :at_most::integer;
+
+-- name: insert_refill_failure!
+-- A refill that came to nothing.
+insert into accounts.refill_failure (
+    id, account_id, amount_cents, code, number, left_on, failed_at
+)
+values (:id, :account_id, :amount_cents, :code, :number, :left_on, now());
+
+-- name: update_refill_failed!
+update accounts.refill
+set failures = :failures, is_on = :is_on
+where account_id = :account_id;
+
+-- name: update_refill_worked!
+-- No failure in a row is left, unless one came after the refill that worked.
+update accounts.refill r
+set failures = 0
+where r.account_id = :account_id and r.failures > 0 and not exists (
+    select from accounts.refill_failure f
+    where f.account_id = r.account_id and f.failed_at > :worked_at
+);
+
+-- name: find_refill_failure^
+select id, account_id, amount_cents, code, number, left_on, failed_at
+from accounts.refill_failure
+where id = :id;
+
+-- name: find_last_refill_failure$
+-- When an account's refill last came to nothing.
+select max(failed_at)
+from accounts.refill_failure
+where account_id = :account_id;
+
+-- name: find_billing_address$
+-- Where mail about an account's money goes: its own billing address, or its owner's.
+select coalesce(
+    nullif(a.billing_email, ''),
+    (
+        select o.billing_email
+        from accounts.member m
+        join accounts.account o on o.id = m.user_id
+        where m.team_id = a.id and m.role = 'owner' and o.erased_at is null
+            and o.billing_email <> ''
+        order by m.created_at, m.user_id
+        limit 1
+    )
+)
+from accounts.account a
+where a.id = :account_id and a.erased_at is null;
+
+-- name: lock_account^
+-- An account, erased or not, locked until the transaction ends.
+select id, kind, name, stripe_customer, erased_at
+from accounts.account
+where id = :account_id
+for no key update;
+
+-- name: lock_owned_teams!
+-- The teams that a user owns, so that no two owners leave at once.
+select t.id
+from accounts.account t
+join accounts.member m on m.team_id = t.id
+where m.user_id = :user_id and m.role = 'owner'
+order by t.id
+for no key update of t;
+
+-- name: list_teams_left_alone
+-- The teams that nobody but this user owns.
+select m.team_id
+from accounts.member m
+join accounts.account t on t.id = m.team_id
+where m.user_id = :user_id and m.role = 'owner' and t.erased_at is null
+    and not exists (
+        select from accounts.member o
+        join accounts.account a on a.id = o.user_id
+        where o.team_id = m.team_id and o.role = 'owner' and o.user_id <> m.user_id
+            and a.erased_at is null
+    )
+order by m.team_id;
+
+-- name: update_account_erased!
+-- Whatever tells of persons goes; the processor's customer stays until it is gone there too.
+update accounts.account
+set name = 'Erased account', billing_email = null, stripe_payment_method = null, is_public = false,
+    image_url = null, profile_url = null, tax_id = null, tax_address = null,
+    erased_at = coalesce(erased_at, :erased_at)
 where id = :account_id;
+
+-- name: update_customer_forgotten!
+-- The processor does not know its customer any more either.
+update accounts.account
+set stripe_customer = null
+where id = :account_id and erased_at is not null and stripe_customer = :customer;
+
+-- name: delete_ways_in^
+-- How a user signed in, was a member and ran the house; for a team, who was in it. Counts of each.
+with identities as (
+    delete from accounts.identity where user_id = :account_id returning 1
+),
+members as (
+    delete from accounts.member where user_id = :account_id or team_id = :account_id returning 1
+),
+operators as (
+    delete from accounts.operator where user_id = :account_id returning 1
+)
+select (select count(*) from identities) as identities, (select count(*) from members) as members,
+    (select count(*) from operators) as operators;
+
+-- name: update_tokens_ended$
+-- Every token of an account ends now, and what people called it goes; gives how many were changed.
+with ended as (
+    update accounts.token
+    set revoked_at = coalesce(revoked_at, :revoked_at), label = ''
+    where account_id = :account_id and (revoked_at is null or label <> '')
+    returning 1
+)
+select count(*) from ended;
+
+-- name: delete_refills!
+with failures as (
+    delete from accounts.refill_failure where account_id = :account_id
+)
+delete from accounts.refill where account_id = :account_id;

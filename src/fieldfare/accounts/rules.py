@@ -30,6 +30,11 @@ PASSWORD_MAX_CHARACTERS = 256
 PASSWORD_DIFFERENT_CHARACTERS = 5
 HINT_CHARACTERS = 4
 MAX_OVERLAP = timedelta(days=90)
+REFILL_MIN_CENTS = 100
+REFILL_MAX_CENTS = 99_999_999
+"""The bounds of a top-up, which is what a refill is."""
+REFILL_TRIES = 3
+"""So many failures in a row switch refills off."""
 LANGUAGES = ("en", "de", "fr", "es")
 
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
@@ -195,3 +200,21 @@ def rotated_expiry(token: Token, overlap: timedelta, now: datetime) -> datetime:
     """When a token that is being rotated ends: after the overlap, and never later than before."""
     after_overlap = now + overlap
     return after_overlap if token.expires_at is None else min(token.expires_at, after_overlap)
+
+
+def check_refill(below_cents: int, amount_cents: int) -> None:
+    """Raise `AccountRefused` for a threshold or an amount that no refill can have."""
+    if not 1 <= below_cents <= REFILL_MAX_CENTS:
+        raise AccountRefused(
+            "below must be from $0.01 to $999,999.99: the balance under which to refill.",
+            param="below",
+        )
+    if not REFILL_MIN_CENTS <= amount_cents <= REFILL_MAX_CENTS:
+        raise AccountRefused(
+            "amount must be from $1.00 to $999,999.99: what one refill adds.", param="amount"
+        )
+
+
+def stays_on(is_on: bool, failures: int) -> bool:
+    """Whether refills go on after so many failures in a row."""
+    return is_on and failures < REFILL_TRIES

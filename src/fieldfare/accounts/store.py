@@ -9,11 +9,14 @@ import msgspec
 from fieldfare.accounts.model import (
     Account,
     AccountKind,
+    AccountToErase,
     Member,
     MemberRole,
     OperatorRole,
     PasswordIdentity,
     Profile,
+    Refill,
+    RefillFailure,
     Token,
 )
 from fieldfare.db.pool import Connection
@@ -193,3 +196,133 @@ async def update_card(conn: Connection, account_id: int, card: Card) -> None:
         customer=card.customer,
         payment_method=card.payment_method,
     )
+
+
+async def upsert_refill(
+    conn: Connection, account_id: int, *, below_cents: int, amount_cents: int
+) -> None:
+    """Refill an account's credits from now on; whatever failed before is forgotten."""
+    await _queries.upsert_refill(
+        conn, account_id=account_id, below_cents=below_cents, amount_cents=amount_cents
+    )
+
+
+async def update_refill_off(conn: Connection, account_id: int) -> bool:
+    """False if the account has no refill."""
+    return await _queries.update_refill_off(conn, account_id=account_id) is not None
+
+
+async def find_refill(conn: Connection, account_id: int) -> Refill | None:
+    """How an account's credits are refilled, on or off; None if that was never set."""
+    row = await _queries.find_refill(conn, account_id=account_id)
+    return None if row is None else Refill(**row)
+
+
+async def lock_refill(conn: Connection, account_id: int) -> Refill | None:
+    """The same, locked until the transaction ends."""
+    row = await _queries.lock_refill(conn, account_id=account_id)
+    return None if row is None else Refill(**row)
+
+
+async def list_refills(conn: Connection, *, after_account_id: int, at_most: int) -> list[Refill]:
+    """The refills that are on, by account."""
+    rows = _queries.list_refills(conn, after_account_id=after_account_id, at_most=at_most)
+    return [Refill(**row) async for row in rows]
+
+
+async def insert_refill_failure(
+    conn: Connection,
+    failure_id: UUID,
+    *,
+    account_id: int,
+    amount_cents: int,
+    code: str,
+    number: int,
+    left_on: bool,
+) -> None:
+    """A refill that came to nothing."""
+    await _queries.insert_refill_failure(
+        conn,
+        id=failure_id,
+        account_id=account_id,
+        amount_cents=amount_cents,
+        code=code,
+        number=number,
+        left_on=left_on,
+    )
+
+
+async def update_refill_failed(
+    conn: Connection, account_id: int, *, failures: int, is_on: bool
+) -> None:
+    """So many failures in a row, and whether refills go on."""
+    await _queries.update_refill_failed(conn, account_id=account_id, failures=failures, is_on=is_on)
+
+
+async def update_refill_worked(conn: Connection, account_id: int, worked_at: datetime) -> None:
+    """No failure in a row is left, but those after `worked_at`."""
+    await _queries.update_refill_worked(conn, account_id=account_id, worked_at=worked_at)
+
+
+async def find_refill_failure(conn: Connection, failure_id: UUID) -> RefillFailure | None:
+    """A refill that came to nothing."""
+    row = await _queries.find_refill_failure(conn, id=failure_id)
+    return None if row is None else RefillFailure(**row)
+
+
+async def find_last_refill_failure(conn: Connection, account_id: int) -> datetime | None:
+    """When an account's refill last came to nothing."""
+    failed_at: datetime | None = await _queries.find_last_refill_failure(
+        conn, account_id=account_id
+    )
+    return failed_at
+
+
+async def find_billing_address(conn: Connection, account_id: int) -> str | None:
+    """The account's billing address, or its owner's; None if there is neither."""
+    address: str | None = await _queries.find_billing_address(conn, account_id=account_id)
+    return address
+
+
+async def lock_account(conn: Connection, account_id: int) -> AccountToErase | None:
+    """An account, erased or not, locked until the transaction ends."""
+    row = await _queries.lock_account(conn, account_id=account_id)
+    return None if row is None else msgspec.convert(dict(row), AccountToErase)
+
+
+async def lock_owned_teams(conn: Connection, user_id: int) -> None:
+    """Keep others from changing who owns these teams, until the transaction ends."""
+    await _queries.lock_owned_teams(conn, user_id=user_id)
+
+
+async def list_teams_left_alone(conn: Connection, user_id: int) -> list[int]:
+    """The teams that nobody but this user owns."""
+    rows = _queries.list_teams_left_alone(conn, user_id=user_id)
+    return [row["team_id"] async for row in rows]
+
+
+async def update_account_erased(conn: Connection, account_id: int, now: datetime) -> None:
+    """Whatever the account itself tells of persons goes."""
+    await _queries.update_account_erased(conn, account_id=account_id, erased_at=now)
+
+
+async def update_customer_forgotten(conn: Connection, account_id: int, customer: str) -> None:
+    """Whose card it was at the processor goes, once the processor has deleted it."""
+    await _queries.update_customer_forgotten(conn, account_id=account_id, customer=customer)
+
+
+async def delete_ways_in(conn: Connection, account_id: int) -> tuple[int, int, int]:
+    """How many identities, memberships and operators' roles went."""
+    row = await _queries.delete_ways_in(conn, account_id=account_id)
+    return row["identities"], row["members"], row["operators"]
+
+
+async def update_tokens_ended(conn: Connection, account_id: int, now: datetime) -> int:
+    """How many tokens ended or lost their label."""
+    ended: int = await _queries.update_tokens_ended(conn, account_id=account_id, revoked_at=now)
+    return ended
+
+
+async def delete_refills(conn: Connection, account_id: int) -> None:
+    """How credits were refilled, and how that failed."""
+    await _queries.delete_refills(conn, account_id=account_id)

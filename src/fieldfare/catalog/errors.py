@@ -36,6 +36,53 @@ class NothingForSale(Unavailable):
     code = "no_default_portfolio"
 
 
+class NoTreeProvider(Unavailable):
+    """No project is marked as the one that tree orders go to, or it has no price yet."""
+
+    code = "no_tree_provider"
+
+    def __init__(self) -> None:
+        super().__init__("Trees are not sold here at the moment. Ask again later.")
+
+
+class TreesSoldOut(InvalidRequest):
+    """The project that tree orders go to is closed."""
+
+    code = "trees_sold_out"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Trees are sold out at the moment. Ask again later, or order tonnes by "
+            "POST /api/offset-orders."
+        )
+
+
+class ProjectClosed(InvalidRequest):
+    """The project is not sold any more, or not yet."""
+
+    code = "project_closed"
+
+    def __init__(self, project_id: int) -> None:
+        super().__init__(
+            f"Project {project_id} is sold out. Name another one: GET /api/portfolios shows "
+            "projects with their ids.",
+            param="projectId",
+        )
+
+
+class UseTreeOrders(InvalidRequest):
+    """The project is priced per tree, so it is ordered by a number of trees."""
+
+    code = "use_tree_orders"
+
+    def __init__(self, project_id: int) -> None:
+        super().__init__(
+            f"Project {project_id} is priced per tree. Order a number of trees by "
+            "POST /api/tree-orders.",
+            param="projectId",
+        )
+
+
 class ProjectNotFound(InvalidRequest):
     """No project has this id."""
 

@@ -138,6 +138,11 @@ class Project(ProjectRow, frozen=True, kw_only=True):
     unit_price_micro: int | None
     """Of one tonne or tree, in millionths of a US cent; None without a unit, or without a price."""
 
+    @property
+    def provider(self) -> str:
+        """Who plants its trees, as clients are told."""
+        return self.provider_name or self.partner_name
+
 
 class PortfolioPart(msgspec.Struct, frozen=True):
     """A project in a portfolio, with its share of the money."""

@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from fieldfare.accounts import service
-from fieldfare.accounts.model import Account, MemberRole, OperatorRole, ProviderKind
+from fieldfare.accounts.model import Account, MemberRole, OperatorRole, ProviderKind, Refill
 from fieldfare.cli.context import open_cli_database, run
+from fieldfare.cli.dollars import parse_dollars, show_dollars
 from fieldfare.db.pool import connection, transaction
 
 account_app = typer.Typer(
@@ -180,3 +181,65 @@ def find_command(
 async def _find(text: str) -> list[Account]:
     async with open_cli_database() as db, connection(db) as conn:
         return await service.find_accounts(conn, text)
+
+
+@account_app.command("refill")
+def refill_command(
+    account: Annotated[
+        int, typer.Option(min=1, max=2**63 - 1, help="The number of a user or a team.")
+    ],
+    below: Annotated[
+        str | None, typer.Option(help="US dollars: refill when fewer credits are left.")
+    ] = None,
+    amount: Annotated[
+        str | None, typer.Option(help="US dollars that one refill adds, $1.00 or more.")
+    ] = None,
+    off: Annotated[bool, typer.Option("--off", help="No more refills.")] = False,
+) -> None:
+    """Have an account's credits topped up by its card when they run low, or show what is set.
+
+    Example: fieldfare account refill --account 1001 --below 50 --amount 200
+    """
+    if off and (below is not None or amount is not None):
+        raise typer.BadParameter("--off takes neither --below nor --amount; give one or the other")
+    if (below is None) != (amount is None):
+        raise typer.BadParameter("--below and --amount go together, for instance 50 and 200")
+    if below is not None and amount is not None:
+        work = _set_refill(account, parse_dollars(below), parse_dollars(amount))
+    elif off:
+        work = _switch_refill_off(account)
+    else:
+        work = _find_refill(account)
+    typer.echo(_refill_line(run(work)))
+
+
+async def _set_refill(account_id: int, below_cents: int, amount_cents: int) -> Refill | None:
+    async with open_cli_database() as db:
+        async with transaction(db) as conn:
+            await service.set_refill(
+                conn, account_id, below_cents=below_cents, amount_cents=amount_cents
+            )
+        async with connection(db) as conn:
+            return await service.find_refill(conn, account_id)
+
+
+async def _switch_refill_off(account_id: int) -> Refill | None:
+    async with open_cli_database() as db:
+        async with transaction(db) as conn:
+            await service.switch_refill_off(conn, account_id)
+        async with connection(db) as conn:
+            return await service.find_refill(conn, account_id)
+
+
+async def _find_refill(account_id: int) -> Refill | None:
+    async with open_cli_database() as db, connection(db) as conn:
+        await service.get_account(conn, account_id)
+        return await service.find_refill(conn, account_id)
+
+
+def _refill_line(refill: Refill | None) -> str:
+    if refill is None:
+        return "off: no refill was ever set."
+    wish = f"below {show_dollars(refill.below_cents)}, by {show_dollars(refill.amount_cents)}"
+    failed = f", {refill.failures} failed in a row" if refill.failures else ""
+    return f"on: {wish}{failed}." if refill.is_on else f"off (it was {wish}{failed})."

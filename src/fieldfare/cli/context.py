@@ -16,6 +16,7 @@ import typer
 from fieldfare.cli.demo_file import demo_path
 from fieldfare.db.pool import Database
 from fieldfare.db.revision import MigrationRefused, open_migrated_database
+from fieldfare.integrations.stripe.gateway import StripeGateway, close_gateway, open_gateway
 from fieldfare.kernel.errors import ProblemError
 from fieldfare.settings import Settings, SettingsRefused, read_settings
 
@@ -26,6 +27,8 @@ class _Demo(msgspec.Struct):
     """The part of the demo's own description that a command needs."""
 
     database_url: str
+    stripe_url: str | None = None
+    stripe_key: str | None = None
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -50,6 +53,39 @@ async def open_cli_database() -> AsyncIterator[Database]:
         yield db
     finally:
         await db.close()
+
+
+@asynccontextmanager
+async def open_cli_gateway() -> AsyncIterator[StripeGateway]:
+    """A way to the card processor: by FIELDFARE_STRIPE_KEY, or the running demo's.
+
+    The demo's goes with the demo's database only: its charges have no place in other books. Raises
+    `SettingsRefused` if there is neither.
+    """
+    settings = read_settings()
+    key, url = settings.stripe_key, settings.stripe_url
+    if key is None:
+        key, url = _demo_gateway(settings)
+    gateway = open_gateway(key, url, request_s=settings.stripe_timeout_s)
+    try:
+        yield gateway
+    finally:
+        await close_gateway(gateway)
+
+
+def _demo_gateway(settings: Settings) -> tuple[str, str]:
+    """Key and address of the demo's processor."""
+    refusal = SettingsRefused(
+        "no card processor is known: set FIELDFARE_STRIPE_KEY, or start the demo with `make up`"
+    )
+    try:
+        demo = msgspec.json.decode(demo_path(settings.home).read_bytes(), type=_Demo)
+    except (OSError, msgspec.DecodeError) as error:
+        raise refusal from error
+    is_its_own = settings.database_url in (None, demo.database_url)
+    if demo.stripe_key is None or demo.stripe_url is None or not is_its_own:
+        raise refusal
+    return demo.stripe_key, demo.stripe_url
 
 
 def database_url(settings: Settings) -> str:

@@ -30,6 +30,37 @@ WAYS_OUT: dict[ExceptionKind, tuple[str, ...]] = {
     "mismatch": (
         "the charge differs from what was asked: refund it in the processor's dashboard, then "
         "resolve this with the refund's id; the order stays unpaid",
+        "if it is a refund that differs, correct what differs in the processor's dashboard and "
+        "resolve this with what was done",
+    ),
+    "refund_unknown": (
+        "it settles itself as soon as the processor's list shows the refund, or 25 hours after it "
+        "was last sent: wait, and do not refund again",
+        "look it up in the processor's dashboard by the refund id in its metadata; nothing has to "
+        "be entered here, the next look finds it",
+    ),
+    "refund_failed": (
+        "if it never took effect (the order or top-up still stands), ask for it again with "
+        "`fieldfare refund`, then resolve this with the new refund's id",
+        "if it had succeeded, the money is back with us and still owed to the customer: refund the "
+        "charge once more in the processor's dashboard, which is recorded by itself, or pay them "
+        "in another way; then resolve this with how it was paid",
+        "if it says that the credits are in the wallet again, nothing is owed: ask for the refund "
+        "again with `fieldfare refund`, or resolve this because the customer keeps the credits",
+    ),
+    "dispute_unclear": (
+        "look the dispute up in the processor's dashboard: its money went or came back there, and "
+        "for all or part of it there is nothing here to go with it (`fieldfare books` shows what "
+        "lies in the book `suspense`)",
+        "if it is about a charge of another product, resolve this with that reason; if it was "
+        "decided anew after its end took effect, set that right by hand (`fieldfare credits "
+        "adjust`, a new order) and resolve this with what was done",
+    ),
+    "unknown_transaction": (
+        "look the movement up in the processor's dashboard: if it belongs to an order, a top-up or "
+        "a refund of ours, nothing has to be entered, the next import finds it",
+        "if it is of another product on the same account, or was made there by hand, resolve this "
+        "with that reason; its amount stays in the book `suspense` (`fieldfare books`)",
     ),
 }
 

@@ -3,13 +3,16 @@
 import typer
 
 from fieldfare.cli.account import account_app
+from fieldfare.cli.books import books_command
 from fieldfare.cli.catalog import catalog_app
 from fieldfare.cli.credits import credits_app
+from fieldfare.cli.erase import erase_command
 from fieldfare.cli.exceptions import exceptions_app
 from fieldfare.cli.feed import feed_app
 from fieldfare.cli.jobs import jobs_app
 from fieldfare.cli.migrate import migrate_command
 from fieldfare.cli.rates import rates_app
+from fieldfare.cli.refund import refund_command
 from fieldfare.cli.routes import routes_command
 from fieldfare.cli.serve import serve
 from fieldfare.cli.simulate import simulate_app
@@ -32,7 +35,10 @@ app.command("serve")(serve)
 app.command("worker")(worker)
 app.command("migrate")(migrate_command)
 app.command("verify")(verify_command)
+app.command("books")(books_command)
+app.command("refund")(refund_command)
 app.command("routes")(routes_command)
+app.command("erase")(erase_command)
 app.add_typer(account_app, name="account")
 app.add_typer(token_app, name="token")
 app.add_typer(catalog_app, name="catalog")

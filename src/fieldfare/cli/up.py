@@ -321,6 +321,7 @@ def _publish(
             "operator_password": access.operator_password,
             "mail_url": outside.mail_url,
             "stripe_url": outside.stripe_url,
+            "stripe_key": DEMO_STRIPE_KEY,
             "database_url": database_url,
             "pid": os.getpid(),
             "pids": {one.name: one.process.pid for one in running},

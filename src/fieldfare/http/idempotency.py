@@ -7,6 +7,8 @@ the same request.
 """
 
 import hashlib
+from collections.abc import Awaitable, Callable
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -38,6 +40,16 @@ class StoredAnswer(msgspec.Struct, frozen=True):
     body: bytes
 
 
+class KeyVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client's key said: see `http.claim_keys_v1`."""
+
+    verdict: str
+    status: int | None
+    answer: bytes | None
+    subject_id: UUID | None
+    """The purchase or top-up that the key already stands for."""
+
+
 def check_key(header: str | None) -> None:
     """Raise `InvalidRequest` unless the header is absent or 1-255 printable ASCII characters."""
     if header is None:
@@ -60,8 +72,9 @@ def request_key(
     """The key of a request that can take effect; `request` is its decoded body."""
     if header is None:
         return None
-    # In one order: the same metadata is the same request, however its pairs are arranged.
-    decoded = msgspec.json.encode(request, order="deterministic")
+    # In one order: the same metadata is the same request, however its pairs are arranged, and a
+    # release that declares the fields in another order still knows the keys of the last one.
+    decoded = msgspec.json.encode(request, order="sorted")
     bound = f"{principal.account_id}\n{path}\n{header}"
     return RequestKey(
         key_hash=hashlib.sha256(bound.encode()).digest(),
@@ -86,6 +99,53 @@ def mismatch() -> KeyReused:
         "Send the first body again to get its answer, or a new key for a new order.",
         param="Idempotency-Key",
     )
+
+
+def read_verdict(row: Any) -> KeyVerdict:
+    """The verdict in a row of a statement that claims a key."""
+    return KeyVerdict(
+        verdict=row["verdict"],
+        status=row["status"],
+        answer=row["answer"],
+        subject_id=row["subject_id"],
+    )
+
+
+async def look_at_key(conn: Connection, key: RequestKey) -> KeyVerdict:
+    """What a client's key says now; nothing is recorded under it."""
+    return read_verdict(
+        await _queries.look_at_key(conn, key_hash=key.key_hash, fingerprint=key.fingerprint)
+    )
+
+
+async def find_kept_answer(conn: Connection, key: RequestKey) -> StoredAnswer | None:
+    """What was answered to the request with this key, which is the caller's own; None if nothing.
+
+    Unlike `look_at_key` it minds no rival that looks at the key just now.
+    """
+    row = await _queries.find_kept_answer(conn, key_hash=key.key_hash)
+    return None if row is None else StoredAnswer(**row)
+
+
+async def first_answer(
+    verdict: KeyVerdict, settle_first: Callable[[UUID], Awaitable[StoredAnswer]]
+) -> StoredAnswer | None:
+    """What was answered to the first request with a key; None if the key is free.
+
+    `settle_first` answers for what the key stands for if its outcome was not known yet. Raises 409
+    or 422 for the key, and what `settle_first` raises.
+    """
+    match verdict.verdict:
+        case "free":
+            return None
+        case "replay" if verdict.answer is not None and verdict.status is not None:
+            return StoredAnswer(status=verdict.status, body=verdict.answer)
+        case "pending" if verdict.subject_id is not None:
+            return await settle_first(verdict.subject_id)
+        case "mismatch":
+            raise mismatch()
+        case _:
+            raise in_flight()
 
 
 async def answer_key(conn: Connection, subject_id: UUID, *, status: int, body: bytes) -> None:

@@ -18,6 +18,8 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     may_write: bool = True
     """False for a personal token whose user has no identity (password, Google or Shopify)."""
     has_card: bool = False
+    refill_below_cents: int | None = None
+    """US cents under which the account's credits are refilled; None if they are not."""
     expires_in_s: float | None = None
     """Seconds from the look-up to the token's end, by the database's clock; None: no end is set."""
 

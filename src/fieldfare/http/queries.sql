@@ -15,3 +15,14 @@ select http.answer_key_v1(:subject_id, :status::smallint, :body);
 
 -- name: forget_key$
 select http.forget_key_v1(:subject_id);
+
+-- name: look_at_key^
+-- What a client's key says, recording nothing.
+select verdict, status, answer, subject_id
+from http.claim_keys_v1(array[:key_hash::bytea], array[:fingerprint::bytea]);
+
+-- name: find_kept_answer^
+-- What was answered to the first request with a key, if it was.
+select status, answer as body
+from http.idempotency_key
+where key_hash = :key_hash and answer is not null;

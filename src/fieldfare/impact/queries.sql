@@ -77,3 +77,9 @@ set reason = excluded.reason, hidden_at = excluded.hidden_at;
 -- name: delete_hidden$
 -- Gives no row if the order was not hidden.
 delete from impact.hidden_order where purchase_id = :purchase_id returning purchase_id;
+
+-- name: update_reasons_erased!
+-- What an operator wrote about orders whose persons are to be forgotten; they stay hidden.
+update impact.hidden_order
+set reason = 'Erased'
+where purchase_id = any(:purchase_ids::uuid[]);

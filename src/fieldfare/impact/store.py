@@ -1,5 +1,6 @@
 """The rows of the ranking and of the public feed: one typed function for each query."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from fieldfare.db.pool import Connection
@@ -48,3 +49,8 @@ async def upsert_hidden(conn: Connection, order: HiddenOrder) -> None:
 async def delete_hidden(conn: Connection, purchase_id: UUID) -> bool:
     """Let an order be in the feed again; False if it was not hidden."""
     return await _queries.delete_hidden(conn, purchase_id=purchase_id) is not None
+
+
+async def update_reasons_erased(conn: Connection, purchase_ids: Sequence[UUID]) -> None:
+    """What was written about why these orders are hidden goes; they stay hidden."""
+    await _queries.update_reasons_erased(conn, purchase_ids=purchase_ids)

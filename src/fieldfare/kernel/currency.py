@@ -15,6 +15,7 @@ import msgspec
 
 from fieldfare.kernel.mass import plain, scaled
 from fieldfare.kernel.money import CENTS_PER_DOLLAR
+from fieldfare.kernel.numbers import ceil_div
 
 Rate: TypeAlias = Decimal
 """Units of a currency per one US dollar, rounded by `round_rate`."""
@@ -147,6 +148,18 @@ def smallest_charge_minor(rate: Rate, currency: Currency) -> int:
     if currency.min_minor is not None:
         return currency.min_minor
     return charge_minor(SMALLEST_CHARGE_USD_CENTS, rate, currency)
+
+
+def smallest_price_cents(least_minor: int, rate: Rate, currency: Currency) -> int:
+    """The smallest price in US cents whose charge reaches `least_minor`, which is above zero.
+
+    The inverse of `charge_minor`; raises `RateRefused` too.
+    """
+    if not (rate.is_finite() and rate > 0):
+        raise RateRefused(f"an exchange rate must be a number above zero, not {rate}")
+    step_below = (ceil_div(least_minor, currency.step) - 1) * currency.step
+    per_unit: int = 10**currency.decimals
+    return math.floor(Fraction(step_below * CENTS_PER_DOLLAR, per_unit) / Fraction(rate)) + 1
 
 
 def micro_from_minor(amount_minor: int, currency: Currency) -> int:

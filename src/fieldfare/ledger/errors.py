@@ -1,6 +1,6 @@
 """What the books refuse."""
 
-from fieldfare.kernel.errors import InvalidRequest
+from fieldfare.kernel.errors import InvalidRequest, NotFound
 from fieldfare.kernel.money import dollars_from_cents
 
 
@@ -22,3 +22,27 @@ class AdjustmentRefused(InvalidRequest):
     """400: an adjustment would leave a balance below zero or above what a wallet can hold."""
 
     code = "adjustment_refused"
+
+
+class ReasonRefused(InvalidRequest):
+    """400: why something was decided was not said, or not in words that can be kept."""
+
+    code = "invalid_reason"
+
+
+class TwoPeopleNeeded(InvalidRequest):
+    """400: an adjustment is too large for one operator; nothing was changed."""
+
+    code = "two_people_needed"
+
+
+class RequestNotFound(NotFound):
+    """404: no adjustment was asked for under this id."""
+
+    code = "adjustment_request_not_found"
+
+
+class RequestDecided(InvalidRequest):
+    """400: the adjustment that was asked for has been decided otherwise; nothing was changed."""
+
+    code = "adjustment_request_decided"

@@ -1,7 +1,7 @@
 """Wallets, entries and legs as the rest of the house sees them."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -18,6 +18,7 @@ MovementKind = Literal[
     "adjustment",
     "rounding",
     "owed",
+    "suspense",
 ]
 Book = Literal[
     "credits",
@@ -33,6 +34,11 @@ Book = Literal[
     "disputes",
     "suspense",
 ]
+
+BookTotals: TypeAlias = dict[tuple[Book, str], int]
+"""Millionths of a hundredth of the unit, by book and currency."""
+MovementTotals: TypeAlias = dict[tuple[MovementKind, Book, str], int]
+"""The same of one movement, by kind, book and currency; none that is zero."""
 
 
 class Wallet(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +86,25 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     """Millionths of a hundredth of the unit; as a liability's: what we own more of is negative."""
     account_id: int | None = None
     """Whose credits or debt, for the books `credits` and `receivables`."""
+
+
+class AdjustmentRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of a balance that is too large for one operator, open or decided."""
+
+    id: UUID
+    account_id: int
+    change_cents: int
+    """Signed: what the account gains is positive."""
+    reason: str
+    asked_by: int
+    """The operator's user number, as is `decided_by`."""
+    asked_at: datetime
+    decided_by: int | None = None
+    decided_at: datetime | None = None
+    entry_id: UUID | None = None
+    """Of the change, if it was let through."""
+    refusal_reason: str | None = None
+    """Why not, if it was turned down."""
 
 
 class TakenBack(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from uuid import UUID
 from fieldfare.db.ids import new_id
 from fieldfare.db.pool import Connection
 from fieldfare.db.queries import load_queries
-from fieldfare.ledger.model import Entry, EntryKind, Leg, MovementKind, Wallet
+from fieldfare.ledger.model import AdjustmentRequest, Entry, EntryKind, Leg, MovementKind, Wallet
 
 _queries = load_queries(__file__)
 
@@ -26,27 +26,6 @@ async def list_entries(
         conn, account_id=account_id, up_to_number=up_to_number, at_most=at_most
     )
     return [Entry(**row) async for row in rows]
-
-
-async def adjust(
-    conn: Connection,
-    *,
-    entry_id: UUID,
-    leg_ids: tuple[UUID, UUID],
-    account_id: int,
-    change_cents: int,
-    reason: str,
-) -> int:
-    """Change a balance, with its entry and both legs; gives the balance after."""
-    balance: int = await _queries.adjust(
-        conn,
-        entry_id=entry_id,
-        leg_ids=list(leg_ids),
-        account_id=account_id,
-        change_cents=change_cents,
-        reason=reason,
-    )
-    return balance
 
 
 async def list_wallets(conn: Connection, *, after_account_id: int, at_most: int) -> list[Wallet]:
@@ -89,14 +68,14 @@ async def list_deductions_from(conn: Connection, *, after_id: UUID, at_most: int
 
 
 async def list_wrong_legs(conn: Connection, *, after_id: UUID, at_most: int) -> list[Any]:
-    """A page of legs that do not fit their movement, with its sum, or their adjustment."""
+    """A page of legs that do not fit their movement, with its sum, their entry, or their book."""
     rows = _queries.list_wrong_legs(conn, after_id=after_id, at_most=at_most)
     return [row async for row in rows]
 
 
-async def list_unbooked_adjustments(conn: Connection, *, after_id: UUID, at_most: int) -> list[Any]:
-    """A page of adjustments without exactly one leg in each book, with how many there are."""
-    rows = _queries.list_unbooked_adjustments(conn, after_id=after_id, at_most=at_most)
+async def list_unbooked_entries(conn: Connection, *, after_id: UUID, at_most: int) -> list[Any]:
+    """A page of entries without exactly one leg where each is due, with how many there are."""
+    rows = _queries.list_unbooked_entries(conn, after_id=after_id, at_most=at_most)
     return [row async for row in rows]
 
 
@@ -160,3 +139,116 @@ async def lock_wallet(conn: Connection, account_id: int) -> Wallet:
 async def update_owed(conn: Connection, account_id: int, change_cents: int) -> None:
     """Change what an account owes; the wallet is locked by the caller."""
     await _queries.update_owed(conn, account_id=account_id, change_cents=change_cents)
+
+
+async def insert_adjustment_request(
+    conn: Connection,
+    identifier: UUID,
+    *,
+    account_id: int,
+    change_cents: int,
+    reason: str,
+    asked_by: int,
+) -> None:
+    """Keep a change that a second operator has to let through."""
+    await _queries.insert_adjustment_request(
+        conn,
+        id=identifier,
+        account_id=account_id,
+        change_cents=change_cents,
+        reason=reason,
+        asked_by=asked_by,
+    )
+
+
+async def lock_adjustment_request(conn: Connection, identifier: UUID) -> AdjustmentRequest | None:
+    """A change that was asked for, locked until the transaction ends."""
+    row = await _queries.lock_adjustment_request(conn, id=identifier)
+    return None if row is None else AdjustmentRequest(**row)
+
+
+async def update_adjustment_approved(
+    conn: Connection, identifier: UUID, *, decided_by: int, entry_id: UUID
+) -> None:
+    """An open one took effect, with this entry."""
+    await _queries.update_adjustment_approved(
+        conn, id=identifier, decided_by=decided_by, entry_id=entry_id
+    )
+
+
+async def update_adjustment_refused(
+    conn: Connection, identifier: UUID, *, decided_by: int, refusal_reason: str
+) -> None:
+    """An open one was turned down."""
+    await _queries.update_adjustment_refused(
+        conn, id=identifier, decided_by=decided_by, refusal_reason=refusal_reason
+    )
+
+
+async def list_open_requests(conn: Connection, at_most: int) -> list[AdjustmentRequest]:
+    """What waits for a second operator, oldest first."""
+    rows = _queries.list_open_requests(conn, at_most=at_most)
+    return [AdjustmentRequest(**row) async for row in rows]
+
+
+async def count_open_requests(conn: Connection, account_id: int) -> int:
+    """How many changes of this account's balance wait for a second operator."""
+    count: int = await _queries.count_open_requests(conn, account_id=account_id)
+    return count
+
+
+async def list_wrong_requests(conn: Connection, *, after_id: UUID, at_most: int) -> list[Any]:
+    """A page of changes that were let through, whose entry is not what was asked for."""
+    rows = _queries.list_wrong_requests(conn, after_id=after_id, at_most=at_most)
+    return [row async for row in rows]
+
+
+async def list_journal_totals(conn: Connection) -> list[Any]:
+    """What each book has come to in each currency: book, currency, sum_micro."""
+    return [row async for row in _queries.list_journal_totals(conn)]
+
+
+async def sum_credits(conn: Connection) -> Any:
+    """What the wallets hold and what deductions have taken: held_cents, deducted_cents."""
+    return await _queries.sum_credits(conn)
+
+
+async def list_movement_totals(conn: Connection, movement_ids: Sequence[UUID]) -> list[Any]:
+    """What some movements do: movement_id, kind, book, currency, sum_micro; none that is zero."""
+    rows = _queries.list_movement_totals(conn, movement_ids=movement_ids)
+    return [row async for row in rows]
+
+
+async def list_movements_of(
+    conn: Connection, kinds: Sequence[MovementKind], *, after_id: UUID, at_most: int
+) -> list[UUID]:
+    """A page of the movements that have a leg of one of these kinds."""
+    rows = _queries.list_movements_of(conn, kinds=kinds, after_id=after_id, at_most=at_most)
+    return [row["movement_id"] async for row in rows]
+
+
+async def list_balances(conn: Connection, account_ids: Sequence[int]) -> dict[int, int]:
+    """What some accounts hold, in US cents; those without a wallet are left out."""
+    rows = _queries.list_balances(conn, account_ids=account_ids)
+    return {row["account_id"]: row["balance_cents"] async for row in rows}
+
+
+async def list_entries_of_ids(conn: Connection, entry_ids: Sequence[UUID]) -> list[Any]:
+    """Those of some ids that are an entry's: id, account_id, kind, amount_cents."""
+    return [row async for row in _queries.list_entries_of_ids(conn, entry_ids=entry_ids)]
+
+
+async def list_order_refunds_from(conn: Connection, *, after_id: UUID, at_most: int) -> list[Any]:
+    """A page of all entries that gave credits of an order back: id, group_id."""
+    rows = _queries.list_order_refunds_from(conn, after_id=after_id, at_most=at_most)
+    return [row async for row in rows]
+
+
+async def list_credits_taken(
+    conn: Connection, *, above_account_id: int, up_to_account_id: int
+) -> dict[int, int]:
+    """By account of a range, what refunds and disputes took apart from orders, in millionths."""
+    rows = _queries.list_credits_taken(
+        conn, above_account_id=above_account_id, up_to_account_id=up_to_account_id
+    )
+    return {row["account_id"]: int(row["taken_micro"]) async for row in rows}

@@ -16,7 +16,7 @@ from fieldfare.kernel.currency import Currency, Rate
 Language = Literal["en", "de", "fr", "es"]
 LineKind = Literal["offset", "tree", "donation"]
 PaymentMethod = Literal["stripe", "credits"]
-MailKind = Literal["receipt"]
+MailKind = Literal["receipt", "refill_failed"]
 
 
 class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,13 +95,37 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     seller_name: str
 
 
+class RefillFailed(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that the mail about a refill of credits that came to nothing says."""
+
+    message_id: str
+    """From `mail_message_id`: it must come out the same whenever the job runs."""
+    to: str
+    """The account's billing address, or its owner's."""
+    language: Language
+    account_id: int
+    account_name: str
+    amount_cents: int
+    """US cents of credits that the card was to be charged for."""
+    code: str
+    """Why: the bank's or the processor's word, or the code of a refusal of ours."""
+    failed_at: datetime
+    number: int
+    """Which failure in a row it was, from 1."""
+    tries: int
+    """How many in a row switch refills off."""
+    left_on: bool
+    """Whether it is tried again."""
+    seller_name: str
+
+
 class SentMail(msgspec.Struct, frozen=True, kw_only=True):
     """A mail that was taken up."""
 
     message_id: str
     kind: MailKind
     subject_id: UUID
-    """What it is about: for a receipt the purchase."""
+    """What it is about: the purchase of a receipt, the refill that failed."""
     attempt: int
     """How many times it was taken up, from 1."""
     claimed_until: datetime | None

@@ -117,15 +117,23 @@ remembered as materialized (
     having count(*) > 0
 ),
 told as materialized (
+    -- A receipt that was asked for; a refill where this very order took the balance below its bound.
     select notifications.tell_v1(
-        array_agg(f.outbox_id), array_agg('receipt_due'::text), array_agg(f.id)
+        array_agg(f.outbox_id), array_agg(f.topic), array_agg(f.id)
     ) as topics
     from (
-        select a.id, o.outbox_id
+        select a.id, o.outbox_id, o.topic
         from free a
-        join unnest(:outbox_ids::uuid[], :outbox_purchase_ids::uuid[])
-            as o (outbox_id, purchase_id) on o.purchase_id = a.id
+        join unnest(
+            :outbox_ids::uuid[], :outbox_topics::text[], :outbox_purchase_ids::uuid[],
+            :outbox_below_cents::bigint[]
+        ) as o (outbox_id, topic, purchase_id, below_cents) on o.purchase_id = a.id
         join taken t on t.group_id = a.id
+        where o.below_cents is null
+            or (
+                t.balance_after_cents < o.below_cents
+                and t.balance_after_cents + a.amount_cents >= o.below_cents
+            )
     ) as f
     having count(*) > 0
 )
@@ -196,11 +204,6 @@ select c.verdict, c.status, c.answer, c.subject_id,
     (select count(*) from told) as topics
 from claimed c;
 
--- name: look_at_key^
--- What a client's key says, recording nothing.
-select verdict, status, answer, subject_id
-from http.claim_keys_v1(array[:key_hash::bytea], array[:fingerprint::bytea]);
-
 -- name: lock_pending^
 -- A purchase that is not settled yet, locked until the transaction ends.
 select id, account_id, kind, mass_mg, trees, amount_cents, send_receipt, quote, created_at
@@ -245,7 +248,7 @@ where id = :purchase_id and state = 'pending';
 -- A purchase of whichever account, for settling and for the books.
 select id, account_id, kind, state, payment_method, portfolio_id, project_id, mass_mg, trees,
     amount_cents, charge_minor, currency, charge_id, certificate_slug, created_at, paid_at,
-    refunded_at
+    refunded_at, refunded_minor
 from orders.purchase
 where id = :purchase_id;
 
@@ -253,7 +256,7 @@ where id = :purchase_id;
 -- An account's purchase by its own id.
 select id, account_id, kind, state, payment_method, portfolio_id, project_id, mass_mg, trees,
     amount_cents, charge_minor, currency, charge_id, certificate_slug, created_at, paid_at,
-    refunded_at
+    refunded_at, refunded_minor
 from orders.purchase
 where id = :purchase_id and account_id = :account_id;
 
@@ -263,9 +266,10 @@ select purchase_id from orders.charge where charge_id = :charge_id;
 
 -- name: list_lines
 -- An account's lines of one kind, newest first, below an id: a page of them.
-select id, purchase_id, charge_id, created_at, mass_mg, trees, billed_micro, currency, portfolio_id,
-    project_id, certification_status, standing, source, payment_method, certificate_slug,
-    refunded_at, note, on_behalf_of_name, on_behalf_of_email, metadata
+select id, purchase_id, account_id, charge_id, created_at, mass_mg, trees, billed_micro, charge_minor,
+    currency, portfolio_id, project_id, certification_status, standing, source, payment_method,
+    certificate_slug, refunded_at, refunded_mg, refunded_trees, refunded_micro, note,
+    on_behalf_of_name, on_behalf_of_email, metadata
 from orders.listed_line
 where account_id = :account_id and kind = :kind
     and id < :before_id and id >= :from_id
@@ -275,9 +279,10 @@ limit :at_most::integer;
 
 -- name: list_tagged_lines
 -- The same for purchases that carry some metadata: `key` and `value` are one pair of `pairs`.
-select l.id, l.purchase_id, l.charge_id, l.created_at, l.mass_mg, l.trees, l.billed_micro,
-    l.currency, l.portfolio_id, l.project_id, l.certification_status, l.standing, l.source,
-    l.payment_method, l.certificate_slug, l.refunded_at, l.note, l.on_behalf_of_name,
+select l.id, l.purchase_id, l.account_id, l.charge_id, l.created_at, l.mass_mg, l.trees,
+    l.billed_micro, l.charge_minor, l.currency, l.portfolio_id, l.project_id,
+    l.certification_status, l.standing, l.source, l.payment_method, l.certificate_slug,
+    l.refunded_at, l.refunded_mg, l.refunded_trees, l.refunded_micro, l.note, l.on_behalf_of_name,
     l.on_behalf_of_email, l.metadata
 from orders.tag g
 join orders.listed_line l on l.purchase_id = g.purchase_id
@@ -291,12 +296,94 @@ limit :at_most::integer;
 
 -- name: list_lines_of_purchase
 -- The lines of one purchase of an account, newest first.
-select id, purchase_id, charge_id, created_at, mass_mg, trees, billed_micro, currency, portfolio_id,
-    project_id, certification_status, standing, source, payment_method, certificate_slug,
-    refunded_at, note, on_behalf_of_name, on_behalf_of_email, metadata
+select id, purchase_id, account_id, charge_id, created_at, mass_mg, trees, billed_micro, charge_minor,
+    currency, portfolio_id, project_id, certification_status, standing, source, payment_method,
+    certificate_slug, refunded_at, refunded_mg, refunded_trees, refunded_micro, note,
+    on_behalf_of_name, on_behalf_of_email, metadata
 from orders.listed_line
 where purchase_id = :purchase_id and account_id = :account_id and kind = :kind
 order by id desc;
+
+-- name: list_purchases
+-- An account's paid orders of every kind, newest first, below an id: a page of them, with what their
+-- lines add up to. The lines of the whole page are looked up at once.
+with page as materialized (
+    select p.id, p.charge_id, p.state, p.payment_method, p.amount_cents, p.charge_minor, p.currency,
+        p.certificate_slug, p.created_at, p.refunded_at, p.refunded_minor
+    from orders.purchase p
+    where p.account_id = :account_id
+        and p.id < :before_id and p.id >= :from_id
+        and p.created_at >= :created_after and p.created_at < :created_before
+        and p.state not in ('pending', 'failed')
+    order by p.id desc
+    limit :at_most::integer
+),
+made as (
+    select l.purchase_id,
+        sum(l.mass_mg) filter (where l.standing = 'certified') as certified_mg,
+        sum(l.refunded_mg) filter (where l.standing = 'certified') as refunded_certified_mg,
+        sum(l.trees) as trees, sum(l.refunded_trees) as refunded_trees,
+        sum(l.refunded_micro) as refunded_micro,
+        bool_or(l.kind = 'offset') as has_offsets, bool_or(l.kind = 'donation') as has_donations,
+        bool_or(l.kind = 'tree') as has_trees
+    from orders.line l
+    where l.purchase_id = any(array(select page.id from page))
+    group by l.purchase_id
+)
+select p.id, p.charge_id, p.state, p.payment_method, p.amount_cents, p.charge_minor, p.currency,
+    p.certificate_slug, p.created_at, p.refunded_at, p.refunded_minor,
+    coalesce(m.certified_mg, 0)::bigint as certified_mg,
+    coalesce(m.refunded_certified_mg, 0)::bigint as refunded_certified_mg,
+    coalesce(m.trees, 0)::bigint as trees, coalesce(m.refunded_trees, 0)::bigint as refunded_trees,
+    coalesce(m.refunded_micro, 0)::bigint as refunded_micro,
+    coalesce(m.has_offsets, false) as has_offsets,
+    coalesce(m.has_donations, false) as has_donations,
+    coalesce(m.has_trees, false) as has_trees
+from page p
+left join made m on m.purchase_id = p.id
+order by p.id desc;
+
+-- name: list_tagged_purchases
+-- The same for those that carry some metadata: `key` and `value` are one pair of `pairs`.
+with page as materialized (
+    select p.id, p.charge_id, p.state, p.payment_method, p.amount_cents, p.charge_minor, p.currency,
+        p.certificate_slug, p.created_at, p.refunded_at, p.refunded_minor
+    from orders.tag g
+    join orders.purchase p on p.id = g.purchase_id
+    join orders.party y on y.purchase_id = g.purchase_id
+    where g.account_id = :account_id and g.key = :key and g.value = :value
+        and g.purchase_id < :before_id and g.purchase_id >= :from_id
+        and p.account_id = :account_id
+        and p.created_at >= :created_after and p.created_at < :created_before
+        and p.state not in ('pending', 'failed')
+        and y.metadata @> :pairs::jsonb
+    order by g.purchase_id desc
+    limit :at_most::integer
+),
+made as (
+    select l.purchase_id,
+        sum(l.mass_mg) filter (where l.standing = 'certified') as certified_mg,
+        sum(l.refunded_mg) filter (where l.standing = 'certified') as refunded_certified_mg,
+        sum(l.trees) as trees, sum(l.refunded_trees) as refunded_trees,
+        sum(l.refunded_micro) as refunded_micro,
+        bool_or(l.kind = 'offset') as has_offsets, bool_or(l.kind = 'donation') as has_donations,
+        bool_or(l.kind = 'tree') as has_trees
+    from orders.line l
+    where l.purchase_id = any(array(select page.id from page))
+    group by l.purchase_id
+)
+select p.id, p.charge_id, p.state, p.payment_method, p.amount_cents, p.charge_minor, p.currency,
+    p.certificate_slug, p.created_at, p.refunded_at, p.refunded_minor,
+    coalesce(m.certified_mg, 0)::bigint as certified_mg,
+    coalesce(m.refunded_certified_mg, 0)::bigint as refunded_certified_mg,
+    coalesce(m.trees, 0)::bigint as trees, coalesce(m.refunded_trees, 0)::bigint as refunded_trees,
+    coalesce(m.refunded_micro, 0)::bigint as refunded_micro,
+    coalesce(m.has_offsets, false) as has_offsets,
+    coalesce(m.has_donations, false) as has_donations,
+    coalesce(m.has_trees, false) as has_trees
+from page p
+left join made m on m.purchase_id = p.id
+order by p.id desc;
 
 -- name: number_receipt$
 -- The number of a purchase's receipt, drawn once.
@@ -321,7 +408,7 @@ order by project_id;
 
 -- name: list_purchases_from
 -- Purchases after an id, oldest first, with what their lines are held against.
-select id, account_id, kind, state, payment_method, portfolio_id, mass_mg, trees, unit_price_cents,
+select id, account_id, kind, state, payment_method, portfolio_id, project_id, mass_mg, trees, unit_price_cents,
     price_revision, amount_cents, charge_minor, currency, rate, tax_rate_ppm, tax_minor, charge_id,
     quote, created_at
 from orders.purchase
@@ -359,14 +446,15 @@ limit :at_most::integer;
 select id from orders.purchase where id = any(:purchase_ids::uuid[]);
 
 -- name: list_totals
--- What the lines of a range of accounts say of their totals, refunds left out. The sums are numeric:
--- a damaged mass may be of any size.
+-- What the lines of a range of accounts say of their totals, less what was refunded of each. The sums
+-- are numeric: a damaged mass may be of any size.
 select l.account_id,
-    coalesce(sum(l.mass_mg) filter (where l.standing <> 'uncertified'), 0) as certified_mg,
-    sum(l.trees) as trees
+    coalesce(
+        sum(l.mass_mg::numeric - l.refunded_mg) filter (where l.standing <> 'uncertified'), 0
+    ) as certified_mg,
+    sum(l.trees::numeric - l.refunded_trees) as trees
 from orders.line l
-where l.refunded_at is null
-    and l.account_id > :above_account_id and l.account_id <= :up_to_account_id
+where l.account_id > :above_account_id and l.account_id <= :up_to_account_id
 group by l.account_id;
 
 -- name: list_recent_purchases
@@ -381,12 +469,273 @@ from (
     limit :looked_at::integer
 ) as p
 cross join lateral (
-    select sum(l.mass_mg)::bigint as mass_mg
+    select sum(l.mass_mg - l.refunded_mg)::bigint as mass_mg
     from orders.line l
-    where l.purchase_id = p.id and l.refunded_at is null
+    where l.purchase_id = p.id
 ) as standing
 where p.kind = 'offset' and p.state in ('paid', 'partly_refunded')
     and p.id <> all(:without_ids::uuid[])
     and standing.mass_mg > 0
 order by p.id desc
 limit :at_most::integer;
+
+-- name: lock_purchase^
+-- A purchase of whichever account, locked until the transaction ends.
+select id, account_id, kind, state, payment_method, portfolio_id, project_id, mass_mg, trees,
+    amount_cents, charge_minor, currency, charge_id, certificate_slug, created_at, paid_at,
+    refunded_at, refunded_minor
+from orders.purchase
+where id = :purchase_id
+for update;
+
+-- name: list_standing_lines
+-- What of a purchase's lines was not refunded yet; the purchase is locked by the caller.
+select l.id, l.project_id, l.partner_id, l.standing, l.mass_mg - l.refunded_mg as mass_mg,
+    l.trees - l.refunded_trees as trees, l.amount_micro - l.refunded_micro as amount_micro,
+    l.partner_micro - coalesce(r.partner_micro, 0) as partner_micro
+from orders.line l
+left join lateral (
+    select sum(f.partner_micro)::bigint as partner_micro
+    from orders.refund_line f
+    where f.line_id = l.id
+) as r on true
+where l.purchase_id = :purchase_id
+order by l.project_id, l.id;
+
+-- name: insert_refund!
+-- A refund that the card processor was not heard of about yet.
+insert into orders.refund (
+    id, purchase_id, account_id, origin, state, amount_minor, currency, reason, request_key, created_at
+)
+values (
+    :id, :purchase_id, :account_id, :origin, 'pending', :amount_minor, :currency, :reason,
+    :request_key, now()
+);
+
+-- name: write_refund!
+-- A refund that takes effect, whether or not it was pending.
+insert into orders.refund (
+    id, purchase_id, account_id, origin, state, amount_minor, currency, amount_micro, mass_mg, trees,
+    reason, request_key, created_at, settled_at
+)
+values (
+    :id, :purchase_id, :account_id, :origin, 'succeeded', :amount_minor, :currency, :amount_micro,
+    :mass_mg, :trees, :reason, :request_key, now(), now()
+)
+on conflict (id) do update
+set state = 'succeeded', amount_minor = excluded.amount_minor, amount_micro = excluded.amount_micro,
+    mass_mg = excluded.mass_mg, trees = excluded.trees, failure_code = null, settled_at = now();
+
+-- name: insert_refund_lines!
+insert into orders.refund_line (
+    refund_id, line_id, project_id, partner_id, mass_mg, trees, amount_micro, partner_micro,
+    margin_micro, created_at
+)
+select :refund_id, p.line_id, p.project_id, p.partner_id, p.mass_mg, p.trees, p.amount_micro,
+    p.partner_micro, p.amount_micro - p.partner_micro, now()
+from unnest(
+    :line_ids::uuid[], :project_ids::integer[], :partner_ids::integer[], :masses_mg::bigint[],
+    :trees::bigint[], :amounts_micro::bigint[], :partner_micros::bigint[]
+) as p (line_id, project_id, partner_id, mass_mg, trees, amount_micro, partner_micro);
+
+-- name: update_lines_refunded!
+-- A line that held nothing is refunded with the last of its order.
+update orders.line l
+set refunded_mg = l.refunded_mg + p.mass_mg, refunded_trees = l.refunded_trees + p.trees,
+    refunded_micro = l.refunded_micro + p.amount_micro,
+    refunded_at = case
+        when l.refunded_micro + p.amount_micro = l.amount_micro
+            and l.refunded_mg + p.mass_mg = l.mass_mg
+            and l.refunded_trees + p.trees = l.trees
+            and (l.amount_micro > 0 or :is_whole::boolean) then now()
+    end
+from unnest(
+    :line_ids::uuid[], :masses_mg::bigint[], :trees::bigint[], :amounts_micro::bigint[]
+) as p (line_id, mass_mg, trees, amount_micro)
+where l.id = p.line_id;
+
+-- name: update_purchase_refunded!
+update orders.purchase
+set refunded_minor = :refunded_minor, state = :state::text,
+    refunded_at = case when :state::text = 'refunded' then coalesce(refunded_at, now()) end
+where id = :purchase_id;
+
+-- name: update_refund_failed!
+update orders.refund
+set state = 'failed', failure_code = :failure_code, settled_at = now()
+where id = :id and state = 'pending';
+
+-- name: find_refund^
+select id, purchase_id, account_id, origin, state, amount_minor, currency, amount_micro, mass_mg, trees,
+    reason, request_key, failure_code, created_at, settled_at
+from orders.refund
+where id = :id;
+
+-- name: find_refund_of_key^
+-- The refund of a purchase that somebody asked for under a name of their own.
+select id, purchase_id, account_id, origin, state, amount_minor, currency, amount_micro, mass_mg, trees,
+    reason, request_key, failure_code, created_at, settled_at
+from orders.refund
+where purchase_id = :purchase_id and request_key = :request_key;
+
+-- name: list_refunds
+-- The refunds of a purchase, oldest first.
+select id, purchase_id, account_id, origin, state, amount_minor, currency, amount_micro, mass_mg, trees,
+    reason, request_key, failure_code, created_at, settled_at
+from orders.refund
+where purchase_id = :purchase_id
+order by created_at, id;
+
+-- name: sum_pending_refunds$
+-- Of a purchase, what is on its way back in the charge's unit.
+select coalesce(sum(amount_minor), 0)::bigint
+from orders.refund
+where purchase_id = :purchase_id and state = 'pending';
+
+-- name: erase_party^
+-- What one purchase holds of persons, and the pairs by which it is found.
+with parties as (
+    delete from orders.party where purchase_id = :purchase_id returning 1
+),
+tags as (
+    delete from orders.tag t
+    using orders.purchase p
+    where p.id = :purchase_id and t.account_id = p.account_id and t.purchase_id = p.id
+    returning 1
+)
+select (select count(*) from parties) as parties, (select count(*) from tags) as tags;
+
+-- name: erase_parties^
+-- The same of an account's purchases after an id, a page of them, but for the pairs.
+with page as materialized (
+    select id
+    from orders.purchase
+    where account_id = :account_id and id > :after_id
+    order by id
+    limit :at_most::integer
+),
+gone as (
+    delete from orders.party y using page p where y.purchase_id = p.id returning 1
+)
+select (select p.id from page p order by p.id desc limit 1) as last_id,
+    (select count(*) from gone) as parties;
+
+-- name: erase_tags$
+-- Pairs of an account, whichever come first.
+with picked as materialized (
+    select account_id, key, value, purchase_id
+    from orders.tag
+    where account_id = :account_id
+    limit :at_most::integer
+),
+gone as (
+    delete from orders.tag t
+    using picked k
+    where t.account_id = k.account_id and t.key = k.key and t.value = k.value
+        and t.purchase_id = k.purchase_id
+    returning 1
+)
+select count(*) from gone;
+
+-- name: count_pending$
+-- Purchases and refunds of an account that are not settled yet.
+select (
+    (select count(*) from orders.purchase where account_id = :account_id and state = 'pending')
+    + (select count(*) from orders.refund where account_id = :account_id and state = 'pending')
+);
+
+-- name: list_purchases_among
+-- Those of some purchases that are an account's.
+select id from orders.purchase where id = any(:purchase_ids::uuid[]) and account_id = :account_id;
+
+-- name: sum_lines^
+-- What all lines come to as they were written: the partners' part and the margin. Refunds are in the
+-- journal. Sums are numeric: a damaged amount may be of any size.
+select coalesce(sum(partner_micro::numeric), 0) as partner_micro,
+    coalesce(sum(margin_micro::numeric), 0) as margin_micro
+from orders.line;
+
+-- name: list_wrongly_refunded
+-- Purchases whose refunds do not come to what they say, or whose state is not what that makes it: a
+-- page of those after an id. Sums are numeric: a damaged amount may be of any size.
+select p.id, p.state, p.charge_minor, p.refunded_minor, coalesce(r.minor, 0) as said_minor
+from orders.purchase p
+left join (
+    select purchase_id, sum(amount_minor) as minor
+    from orders.refund
+    where state = 'succeeded'
+    group by purchase_id
+) as r on r.purchase_id = p.id
+where p.id > :after_id
+    and (
+        p.refunded_minor <> coalesce(r.minor, 0)
+        or (p.state in ('paid', 'pending', 'failed') and p.refunded_minor <> 0)
+        or (p.state = 'refunded') is distinct from (
+            p.refunded_minor = p.charge_minor and p.state not in ('disputed', 'pending', 'failed')
+        )
+        or (p.state = 'partly_refunded' and p.refunded_minor = 0)
+        or (p.state = 'refunded') is distinct from (p.refunded_at is not null)
+    )
+order by p.id
+limit :at_most::integer;
+
+-- name: list_wrongly_refunded_lines
+-- Lines whose parts in refunds do not come to what they say, are more than there was, or not all of it
+-- though all of their purchase was refunded: a page of those after an id.
+select l.id, l.mass_mg, l.trees, l.amount_micro, l.partner_micro, l.refunded_mg, l.refunded_trees,
+    l.refunded_micro, l.refunded_at, p.refunded_minor = p.charge_minor as is_whole,
+    coalesce(r.mass_mg, 0) as said_mg, coalesce(r.trees, 0) as said_trees,
+    coalesce(r.amount_micro, 0) as said_micro, coalesce(r.partner_micro, 0) as said_partner_micro
+from orders.line l
+join orders.purchase p on p.id = l.purchase_id
+left join (
+    select f.line_id, sum(f.mass_mg) as mass_mg, sum(f.trees) as trees,
+        sum(f.amount_micro) as amount_micro, sum(f.partner_micro) as partner_micro
+    from orders.refund_line f
+    group by f.line_id
+) as r on r.line_id = l.id
+where l.id > :after_id
+    and (
+        (l.refunded_mg, l.refunded_trees, l.refunded_micro) is distinct from (
+            coalesce(r.mass_mg, 0), coalesce(r.trees, 0), coalesce(r.amount_micro, 0)
+        )
+        or l.refunded_mg > l.mass_mg or l.refunded_trees > l.trees
+        or l.refunded_micro > l.amount_micro or coalesce(r.partner_micro, 0) > l.partner_micro
+        or (
+            p.refunded_minor = p.charge_minor
+            and (l.refunded_mg, l.refunded_trees, l.refunded_micro, coalesce(r.partner_micro, 0))
+                is distinct from (l.mass_mg, l.trees, l.amount_micro, l.partner_micro)
+        )
+        or (l.refunded_at is not null) is distinct from (
+            l.refunded_mg = l.mass_mg and l.refunded_trees = l.trees
+            and l.refunded_micro = l.amount_micro
+            and (l.amount_micro > 0 or p.refunded_minor = p.charge_minor)
+        )
+    )
+order by l.id
+limit :at_most::integer;
+
+-- name: list_refunds_from
+-- Refunds after an id, oldest first, with what their purchases say.
+select r.id, r.purchase_id, r.account_id, r.origin, r.state, r.amount_minor, r.currency, r.amount_micro,
+    r.mass_mg, r.trees, p.id is not null as has_purchase, p.account_id as purchase_account_id,
+    p.currency as purchase_currency, p.payment_method, p.state as purchase_state
+from orders.refund r
+left join orders.purchase p on p.id = r.purchase_id
+where r.id > :after_id
+order by r.id
+limit :at_most::integer;
+
+-- name: list_refund_lines_of
+-- The parts of some refunds, with what their lines say.
+select f.refund_id, f.line_id, f.project_id, f.partner_id, f.mass_mg, f.trees, f.amount_micro,
+    f.partner_micro, f.margin_micro, l.purchase_id, l.project_id as line_project_id,
+    l.partner_id as line_partner_id
+from orders.refund_line f
+left join orders.line l on l.id = f.line_id
+where f.refund_id = any(:refund_ids::uuid[])
+order by f.refund_id, f.line_id;
+
+-- name: list_refunds_of_ids
+-- Those of some ids that are a refund's.
+select id, purchase_id, state, amount_minor from orders.refund where id = any(:ids::uuid[]);

@@ -10,22 +10,31 @@ import msgspec
 from fieldfare.db.ids import new_id
 from fieldfare.db.pool import Connection
 from fieldfare.db.queries import load_queries
-from fieldfare.http.idempotency import RequestKey
+from fieldfare.http.idempotency import KeyVerdict, RequestKey, read_verdict
 from fieldfare.kernel.ids import instant_of
 from fieldfare.orders.model import (
+    RECEIPT_TOPIC,
+    REFILL_TOPIC,
     AnswerParts,
     BilledLine,
     CardOrder,
+    ErasedParties,
     FrozenQuote,
     LineKind,
     LineRow,
-    LinesWanted,
+    NewRefund,
     Order,
+    OrderRefund,
     PendingPurchase,
     Purchase,
+    PurchaseRow,
+    PurchaseState,
     ReceiptFacts,
     RecentPurchase,
+    RefundSplit,
+    RowsWanted,
     Share,
+    StandingLine,
 )
 from fieldfare.orders.rules import describe
 from fieldfare.payments.rules import REQUEST_LEASE
@@ -39,16 +48,6 @@ class Placing(msgspec.Struct, frozen=True):
     order: Order
     answer: AnswerParts
     key: RequestKey | None
-
-
-class KeyVerdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What a client's key said: see `http.claim_keys_v1`."""
-
-    verdict: str
-    status: int | None
-    answer: bytes | None
-    subject_id: UUID | None
-    """The purchase that the key already stands for."""
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,23 +125,7 @@ async def open_card_order(
         outbox_id=new_id(),
         settle_after=settle_after,
     )
-    return _verdict(row)
-
-
-async def look_at_key(conn: Connection, key: RequestKey) -> KeyVerdict:
-    """What a client's key says now; nothing is recorded under it."""
-    return _verdict(
-        await _queries.look_at_key(conn, key_hash=key.key_hash, fingerprint=key.fingerprint)
-    )
-
-
-def _verdict(row: Any) -> KeyVerdict:
-    return KeyVerdict(
-        verdict=row["verdict"],
-        status=row["status"],
-        answer=row["answer"],
-        subject_id=row["subject_id"],
-    )
+    return read_verdict(row)
 
 
 async def lock_pending(conn: Connection, purchase_id: UUID) -> PendingPurchase | None:
@@ -191,7 +174,6 @@ def _order_columns(placings: Sequence[Placing]) -> dict[str, list[Any]]:
     orders = [p.order for p in placings]
     quotes = [o.quote for o in orders]
     keys = [p.key for p in placings]
-    receipts = [o.id for o in orders if o.send_receipt]
     return {
         "ids": [o.id for o in orders],
         "account_ids": [o.account_id for o in orders],
@@ -214,8 +196,25 @@ def _order_columns(placings: Sequence[Placing]) -> dict[str, list[Any]]:
         "fingerprints": [k.fingerprint if k else None for k in keys],
         "answer_heads": [p.answer.head for p in placings],
         "answer_tails": [p.answer.tail for p in placings],
-        "outbox_ids": [new_id() for _ in receipts],
-        "outbox_purchase_ids": receipts,
+        **_outbox_columns(orders),
+    }
+
+
+def _outbox_columns(orders: Sequence[Order]) -> dict[str, list[Any]]:
+    """What is to be told of; a bound says that it depends on the balance after the order."""
+    rows: list[tuple[str, UUID, int | None]] = [
+        (RECEIPT_TOPIC, o.id, None) for o in orders if o.send_receipt
+    ]
+    rows += [
+        (REFILL_TOPIC, o.id, o.refill_below_cents)
+        for o in orders
+        if o.refill_below_cents is not None
+    ]
+    return {
+        "outbox_ids": [new_id() for _ in rows],
+        "outbox_topics": [topic for topic, _, _ in rows],
+        "outbox_purchase_ids": [purchase_id for _, purchase_id, _ in rows],
+        "outbox_below_cents": [below_cents for _, _, below_cents in rows],
     }
 
 
@@ -278,26 +277,60 @@ async def find_purchase_of_charge(conn: Connection, charge_id: str) -> UUID | No
 
 
 async def list_lines(
-    conn: Connection, account_id: int, wanted: LinesWanted, *, before_id: UUID, at_most: int
+    conn: Connection,
+    account_id: int,
+    kind: LineKind,
+    wanted: RowsWanted,
+    *,
+    before_id: UUID,
+    at_most: int,
 ) -> list[LineRow]:
-    """Lines below an id, newest first."""
-    bounds = {
+    """Lines of one kind below an id, newest first, whatever their group."""
+    bounds = _bounds(account_id, wanted, wanted.from_id, before_id, at_most) | {"kind": kind}
+    rows = (
+        _queries.list_tagged_lines(conn, **bounds, **_tag(wanted.metadata))
+        if wanted.metadata
+        else _queries.list_lines(conn, **bounds)
+    )
+    return [LineRow(**row) async for row in rows]
+
+
+async def list_purchases(
+    conn: Connection,
+    account_id: int,
+    wanted: RowsWanted,
+    *,
+    from_id: UUID,
+    before_id: UUID,
+    at_most: int,
+) -> list[PurchaseRow]:
+    """Paid orders from an id up and below another, newest first."""
+    bounds = _bounds(account_id, wanted, from_id, before_id, at_most)
+    rows = (
+        _queries.list_tagged_purchases(conn, **bounds, **_tag(wanted.metadata))
+        if wanted.metadata
+        else _queries.list_purchases(conn, **bounds)
+    )
+    return [PurchaseRow(**row) async for row in rows]
+
+
+def _bounds(
+    account_id: int, wanted: RowsWanted, from_id: UUID, before_id: UUID, at_most: int
+) -> dict[str, Any]:
+    return {
         "account_id": account_id,
-        "kind": wanted.kind,
-        "before_id": before_id,
-        "from_id": wanted.from_id,
+        "before_id": min(before_id, wanted.to_id),
+        "from_id": from_id,
         "created_after": wanted.created_after,
         "created_before": wanted.created_before,
         "at_most": at_most,
     }
-    if wanted.metadata:
-        key, value = next(iter(wanted.metadata.items()))
-        rows = _queries.list_tagged_lines(
-            conn, **bounds, key=key, value=value, pairs=wanted.metadata
-        )
-    else:
-        rows = _queries.list_lines(conn, **bounds)
-    return [LineRow(**row) async for row in rows]
+
+
+def _tag(metadata: dict[str, str]) -> dict[str, Any]:
+    """Rows are looked for by one pair, and then held against all of them."""
+    key, value = next(iter(metadata.items()))
+    return {"key": key, "value": value, "pairs": metadata}
 
 
 async def list_lines_of_purchase(
@@ -375,3 +408,190 @@ async def list_recent_purchases(
         conn, without_ids=without_ids, looked_at=looked_at, at_most=at_most
     )
     return [RecentPurchase(**row) async for row in rows]
+
+
+async def lock_purchase(conn: Connection, purchase_id: UUID) -> Purchase | None:
+    """A purchase of whichever account, locked until the transaction ends."""
+    row = await _queries.lock_purchase(conn, purchase_id=purchase_id)
+    return None if row is None else Purchase(**row)
+
+
+async def list_standing_lines(conn: Connection, purchase_id: UUID) -> list[StandingLine]:
+    """What of a purchase's lines was not refunded yet, by project."""
+    rows = _queries.list_standing_lines(conn, purchase_id=purchase_id)
+    return [StandingLine(**row) async for row in rows]
+
+
+async def insert_refund(
+    conn: Connection, refund_id: UUID, purchase: Purchase, refund: NewRefund
+) -> None:
+    """Record a refund that is on its way."""
+    await _queries.insert_refund(
+        conn,
+        id=refund_id,
+        purchase_id=purchase.id,
+        account_id=purchase.account_id,
+        origin=refund.origin,
+        amount_minor=refund.amount_minor,
+        currency=purchase.currency,
+        reason=refund.reason,
+        request_key=refund.request_key,
+    )
+
+
+async def write_refund(
+    conn: Connection, refund_id: UUID, purchase: Purchase, refund: NewRefund, split: RefundSplit
+) -> None:
+    """A refund that takes effect: its row, its parts of the lines, and the account's totals."""
+    await _queries.write_refund(
+        conn,
+        id=refund_id,
+        purchase_id=purchase.id,
+        account_id=purchase.account_id,
+        origin=refund.origin,
+        amount_minor=refund.amount_minor,
+        currency=purchase.currency,
+        amount_micro=split.amount_micro,
+        mass_mg=split.mass_mg,
+        trees=split.trees,
+        reason=refund.reason,
+        request_key=refund.request_key,
+    )
+    columns = {
+        "line_ids": [part.line.id for part in split.parts],
+        "masses_mg": [part.mass_mg for part in split.parts],
+        "trees": [part.trees for part in split.parts],
+        "amounts_micro": [part.amount_micro for part in split.parts],
+    }
+    await _queries.insert_refund_lines(
+        conn,
+        refund_id=refund_id,
+        project_ids=[part.line.project_id for part in split.parts],
+        partner_ids=[part.line.partner_id for part in split.parts],
+        partner_micros=[part.partner_micro for part in split.parts],
+        **columns,
+    )
+    is_whole = purchase.refunded_minor + refund.amount_minor == purchase.charge_minor
+    await _queries.update_lines_refunded(conn, is_whole=is_whole, **columns)
+    await _queries.add_impact(
+        conn,
+        account_id=purchase.account_id,
+        certified_mg=-split.certified_mg,
+        trees=-split.trees,
+    )
+
+
+async def update_purchase_refunded(
+    conn: Connection, purchase_id: UUID, *, refunded_minor: int, state: PurchaseState
+) -> None:
+    """How much of a paid purchase is back, and the state that leaves."""
+    await _queries.update_purchase_refunded(
+        conn, purchase_id=purchase_id, refunded_minor=refunded_minor, state=state
+    )
+
+
+async def update_refund_failed(conn: Connection, refund_id: UUID, failure_code: str) -> None:
+    """A pending refund certainly came to nothing."""
+    await _queries.update_refund_failed(conn, id=refund_id, failure_code=failure_code)
+
+
+async def find_refund(conn: Connection, refund_id: UUID) -> OrderRefund | None:
+    """A refund of an order."""
+    row = await _queries.find_refund(conn, id=refund_id)
+    return None if row is None else OrderRefund(**row)
+
+
+async def find_refund_of_key(
+    conn: Connection, purchase_id: UUID, request_key: str
+) -> OrderRefund | None:
+    """The refund of a purchase that somebody asked for under this name."""
+    row = await _queries.find_refund_of_key(
+        conn, purchase_id=purchase_id, request_key=request_key
+    )
+    return None if row is None else OrderRefund(**row)
+
+
+async def list_refunds(conn: Connection, purchase_id: UUID) -> list[OrderRefund]:
+    """The refunds of a purchase, oldest first."""
+    rows = _queries.list_refunds(conn, purchase_id=purchase_id)
+    return [OrderRefund(**row) async for row in rows]
+
+
+async def sum_pending_refunds(conn: Connection, purchase_id: UUID) -> int:
+    """Of a purchase, what is on its way back in the charge's unit."""
+    pending_minor: int = await _queries.sum_pending_refunds(conn, purchase_id=purchase_id)
+    return pending_minor
+
+
+async def erase_party(conn: Connection, purchase_id: UUID) -> ErasedParties:
+    """Delete what one purchase holds of persons."""
+    return ErasedParties(**await _queries.erase_party(conn, purchase_id=purchase_id))
+
+
+async def erase_parties(
+    conn: Connection, account_id: int, *, after_id: UUID, at_most: int
+) -> tuple[UUID | None, int]:
+    """Delete what a page of an account's purchases holds of persons, but for its metadata's pairs.
+
+    Gives where the page ends (None: there is none), and how many purchases held something.
+    """
+    row = await _queries.erase_parties(
+        conn, account_id=account_id, after_id=after_id, at_most=at_most
+    )
+    return row["last_id"], row["parties"]
+
+
+async def erase_tags(conn: Connection, account_id: int, at_most: int) -> int:
+    """Delete pairs of metadata by which an account's purchases are found; gives how many."""
+    gone: int = await _queries.erase_tags(conn, account_id=account_id, at_most=at_most)
+    return gone
+
+
+async def count_pending(conn: Connection, account_id: int) -> int:
+    """How many purchases and refunds of an account are not settled yet."""
+    count: int = await _queries.count_pending(conn, account_id=account_id)
+    return count
+
+
+async def list_purchases_among(
+    conn: Connection, account_id: int, purchase_ids: Sequence[UUID]
+) -> list[UUID]:
+    """Those of some purchases that are an account's."""
+    rows = _queries.list_purchases_among(conn, account_id=account_id, purchase_ids=purchase_ids)
+    return [row["id"] async for row in rows]
+
+
+async def sum_lines(conn: Connection) -> tuple[int, int]:
+    """What all lines come to as they were written: the partners' part and the margin."""
+    row = await _queries.sum_lines(conn)
+    return int(row["partner_micro"]), int(row["margin_micro"])
+
+
+async def list_wrongly_refunded(conn: Connection, *, after_id: UUID, at_most: int) -> list[Any]:
+    """A page of purchases whose refunds, or whose state, do not agree with what they say."""
+    rows = _queries.list_wrongly_refunded(conn, after_id=after_id, at_most=at_most)
+    return [row async for row in rows]
+
+
+async def list_wrongly_refunded_lines(
+    conn: Connection, *, after_id: UUID, at_most: int
+) -> list[Any]:
+    """A page of lines whose parts in refunds do not agree with what they say."""
+    rows = _queries.list_wrongly_refunded_lines(conn, after_id=after_id, at_most=at_most)
+    return [row async for row in rows]
+
+
+async def list_refunds_from(conn: Connection, *, after_id: UUID, at_most: int) -> list[Any]:
+    """A page of all refunds, by id, with what their purchases say."""
+    rows = _queries.list_refunds_from(conn, after_id=after_id, at_most=at_most)
+    return [row async for row in rows]
+
+
+async def list_refund_lines_of(conn: Connection, refund_ids: Sequence[UUID]) -> list[Any]:
+    """The parts of some refunds, with what their lines say."""
+    return [row async for row in _queries.list_refund_lines_of(conn, refund_ids=refund_ids)]
+
+
+async def list_refunds_of_ids(conn: Connection, ids: Sequence[UUID]) -> dict[UUID, Any]:
+    """Those of the ids under which there is a refund: purchase_id, state, amount_minor."""
+    return {row["id"]: row async for row in _queries.list_refunds_of_ids(conn, ids=ids)}

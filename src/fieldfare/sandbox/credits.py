@@ -1,9 +1,13 @@
-"""Credits in test mode: a thousand dollars, new on every request."""
+"""Credits in test mode: a thousand dollars, new on every request; top-ups charge nobody."""
 
 from dataclasses import dataclass
 
+from fieldfare.db.ids import new_id
+from fieldfare.http.idempotency import RequestKey, StoredAnswer
 from fieldfare.http.principal import Principal
 from fieldfare.ledger.model import EntryPage, Wallet
+from fieldfare.payments.model import TopUpQuote
+from fieldfare.payments.rules import top_up_answer
 from fieldfare.sandbox.samples import (
     TOP_UP_CENTS,
     sample_entries,
@@ -22,3 +26,19 @@ class SandboxCreditDesk:
         """The one top-up."""
         entries = sample_entries()
         return EntryPage(entries[offset : offset + limit], total=len(entries))
+
+    async def top_up(
+        self, principal: Principal, quote: TopUpQuote, key: RequestKey | None
+    ) -> bytes | StoredAnswer:
+        """The answer, with what the balance would be."""
+        return top_up_answer(
+            charge_minor=quote.charge_minor,
+            currency=quote.exchange.currency.code,
+            charge_id=f"test_cr_{new_id().hex}",
+            balance_cents=TOP_UP_CENTS + quote.amount_cents,
+            test=True,
+        )
+
+    async def find_top_up_answer(self, key: RequestKey) -> StoredAnswer | None:
+        """Nothing is kept, so nothing is found."""
+        return None

@@ -1,20 +1,16 @@
 """History in test mode: the same small sample on every request."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from uuid import UUID
 
 from fieldfare.catalog.model import Catalogue
 from fieldfare.http.principal import Principal
 from fieldfare.impact.model import Stats
-from fieldfare.orders.model import (
-    LineKind,
-    LineRow,
-    LinesWanted,
-)
+from fieldfare.orders.model import LineKind, LineRow, PurchaseRow, RowsWanted
 from fieldfare.sandbox.samples import (
-    default_portfolio,
+    SAMPLE_METADATA,
     sample_lines,
+    sample_purchases,
     sample_stats,
 )
 
@@ -27,35 +23,32 @@ class SandboxHistoryDesk:
 
     async def stats(self, principal: Principal) -> Stats:
         """Totals of the sample orders."""
-        return sample_stats(default_portfolio(self.preset))
-
-    async def all_lines(
-        self, principal: Principal, wanted: LinesWanted, *, before_id: UUID
-    ) -> AsyncIterator[list[LineRow]]:
-        """The sample in one page."""
-        lines = self._lines(wanted, before_id)
-        if lines:
-            yield lines
+        return sample_stats(self.preset)
 
     async def lines(
-        self, principal: Principal, wanted: LinesWanted, *, before_id: UUID, at_most: int
+        self,
+        principal: Principal,
+        kind: LineKind,
+        wanted: RowsWanted,
+        *,
+        before_id: UUID,
+        at_most: int,
     ) -> list[LineRow]:
-        """A page of the sample."""
-        return self._lines(wanted, before_id)[:at_most]
+        """A page of the sample's lines."""
+        lines = sample_lines(self.preset, kind)
+        return [line for line in lines if _is_wanted(line, wanted, before_id)][:at_most]
 
-    async def lines_of_group(
-        self, principal: Principal, kind: LineKind, group_id: str
-    ) -> list[LineRow]:
-        """The lines of one sample order."""
-        lines = sample_lines(default_portfolio(self.preset))
-        return [line for line in lines if line.group_id == group_id and kind == "offset"]
+    async def purchases(
+        self, principal: Principal, wanted: RowsWanted, *, before_id: UUID, at_most: int
+    ) -> list[PurchaseRow]:
+        """A page of the sample's orders."""
+        purchases = sample_purchases(self.preset)
+        return [row for row in purchases if _is_wanted(row, wanted, before_id)][:at_most]
 
-    def _lines(self, wanted: LinesWanted, before_id: UUID) -> list[LineRow]:
-        pairs = (wanted.metadata or {}).items()
-        return [
-            line
-            for line in sample_lines(default_portfolio(self.preset))
-            if line.id < before_id
-            and wanted.created_after <= line.created_at < wanted.created_before
-            and pairs <= (line.metadata or {}).items()
-        ]
+
+def _is_wanted(row: LineRow | PurchaseRow, wanted: RowsWanted, before_id: UUID) -> bool:
+    return (
+        row.id < before_id
+        and wanted.group_id in (None, row.group_id)
+        and wanted.admits(row.created_at, SAMPLE_METADATA)
+    )

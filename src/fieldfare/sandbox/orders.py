@@ -15,23 +15,25 @@ from fieldfare.orders.errors import OrderNotFound
 from fieldfare.orders.model import (
     Order,
     OrderKind,
+    OrderRefund,
     Party,
     Purchase,
     Quote,
 )
-from fieldfare.orders.rules import answer_parts, price_cents
+from fieldfare.orders.rules import answer_parts
 from fieldfare.orders.service.desk import OrderNames
 from fieldfare.payments.model import Exchange
 from fieldfare.payments.rules import IN_DOLLARS
 from fieldfare.sandbox.samples import (
+    NOBODYS_ACCOUNT,
     TOP_UP_CENTS,
-    default_portfolio,
+    SampleOrder,
+    sample_orders,
 )
 
 PREFIXES: dict[OrderKind, str] = {"offset": "test_oo_", "tree": "test_to_", "project": "test_po_"}
 _TEST_ID = re.compile(r"test_(oo|to|po)_([0-9a-f]{32})", re.ASCII)
 _KINDS: dict[str, OrderKind] = {"oo": "offset", "to": "tree", "po": "project"}
-_SAMPLE_MASS_MG = 450_000_000
 
 
 @dataclass(frozen=True)
@@ -91,22 +93,21 @@ class SandboxOrderDesk:
                 "Test mode knows only orders whose id starts with test_oo_, test_to_ or test_po_, "
                 "as its answers give them."
             )
-        portfolio = default_portfolio(self.preset)
+        sample = _sample_called(purchase_id, self.preset)
         identifier = UUID(match.group(2))
-        amount_cents = price_cents(_SAMPLE_MASS_MG, portfolio.cost_per_ton_cents)
         at = _instant(identifier)
         return Purchase(
             id=identifier,
-            account_id=0,
+            account_id=NOBODYS_ACCOUNT,
             kind=_KINDS[match.group(1)],
             state="paid",
             payment_method="credits",
-            portfolio_id=portfolio.id,
-            project_id=None,
-            mass_mg=_SAMPLE_MASS_MG,
-            trees=0,
-            amount_cents=amount_cents,
-            charge_minor=amount_cents,
+            portfolio_id=sample.portfolio_id,
+            project_id=None if sample.portfolio_id else sample.shares[0].project.id,
+            mass_mg=sum(share.mass_mg for share in sample.shares),
+            trees=sum(share.trees for share in sample.shares),
+            amount_cents=sample.amount_cents,
+            charge_minor=sample.amount_cents,
             currency="USD",
             charge_id=purchase_id,
             certificate_slug=identifier,
@@ -114,6 +115,10 @@ class SandboxOrderDesk:
             paid_at=at,
             refunded_at=None,
         )
+
+    async def refunds(self, purchase: Purchase) -> list[OrderRefund]:
+        """Nobody refunds what nobody bought."""
+        return []
 
     def purchase_names(self, purchase: Purchase) -> OrderNames:
         """See `names`."""
@@ -126,6 +131,12 @@ class SandboxOrderDesk:
             purchase_id=name,
             certificate_url=f"{self.public_url}/certificates/{name}",
         )
+
+
+def _sample_called(name: str, preset: Catalogue) -> SampleOrder:
+    """The sample order that lists show by this name, else the first of its kind."""
+    samples = [one for one in sample_orders(preset) if one.group_id[:8] == name[:8]]
+    return next((one for one in samples if one.group_id == name), samples[0])
 
 
 def _instant(identifier: UUID) -> datetime:

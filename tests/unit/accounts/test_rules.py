@@ -244,3 +244,36 @@ def test_what_holds_a_secret_does_not_print_it() -> None:
     for shown in (repr(issued), str(issued), f"{issued}"):
         assert str(SECRET) not in shown
     assert "argon2id" not in repr(identity)
+
+
+@pytest.mark.parametrize(
+    ("below_cents", "amount_cents"), [(1, 100), (99_999_999, 99_999_999), (5_000, 100)]
+)
+def test_a_refill_within_the_bounds_of_a_top_up_is_taken(
+    below_cents: int, amount_cents: int
+) -> None:
+    rules.check_refill(below_cents, amount_cents)
+
+
+@pytest.mark.parametrize(
+    ("below_cents", "amount_cents", "param"),
+    [
+        (0, 100, "below"),
+        (-1, 100, "below"),
+        (100_000_000, 100, "below"),
+        (1, 99, "amount"),
+        (1, -100, "amount"),
+        (1, 100_000_000, "amount"),
+    ],
+)
+def test_a_refill_beyond_them_is_refused(below_cents: int, amount_cents: int, param: str) -> None:
+    with pytest.raises(AccountRefused) as refused:
+        rules.check_refill(below_cents, amount_cents)
+    assert refused.value.param == param
+
+
+def test_the_third_failure_in_a_row_switches_refills_off() -> None:
+    assert [rules.stays_on(True, failures) for failures in range(1, 5)] == [
+        True, True, False, False,
+    ]  # fmt: skip
+    assert not rules.stays_on(False, 1)

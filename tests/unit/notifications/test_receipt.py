@@ -12,7 +12,7 @@ from fieldfare.integrations.mail import Mail
 from fieldfare.kernel.currency import get_currency
 from fieldfare.notifications.model import Language, Receipt, ReceiptLine
 from fieldfare.notifications.rules import receipt_message_id, view_receipt
-from fieldfare.notifications.rules.receipt import NAME_CHARACTERS, one_line
+from fieldfare.notifications.rules.frame import NAME_CHARACTERS, one_line
 from fieldfare.notifications.service.rendering import render_receipt
 from tests.unit.notifications.receipts import PURCHASE_ID, TAX, USD_CREDITS, a_receipt
 

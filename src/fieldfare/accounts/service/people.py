@@ -151,6 +151,11 @@ async def get_account(
     return account
 
 
+async def find_billing_address(conn: Connection, account_id: int) -> str | None:
+    """Where mail about an account's money goes: its own address, or its owner's; None without."""
+    return await store.find_billing_address(conn, account_id)
+
+
 async def find_accounts(conn: Connection, wanted: str) -> list[Account]:
     """The first hundred accounts whose name or address contains `wanted`, in any case.
 

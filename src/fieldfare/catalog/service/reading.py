@@ -9,8 +9,17 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from fieldfare.catalog import rules, store
-from fieldfare.catalog.errors import NothingForSale, PortfolioClosed, PortfolioNotFound
-from fieldfare.catalog.model import Catalogue, Portfolio
+from fieldfare.catalog.errors import (
+    NothingForSale,
+    NoTreeProvider,
+    PortfolioClosed,
+    PortfolioNotFound,
+    ProjectClosed,
+    ProjectNotFound,
+    TreesSoldOut,
+    UseTreeOrders,
+)
+from fieldfare.catalog.model import Catalogue, Portfolio, Project
 from fieldfare.db.cached import Cached
 from fieldfare.db.changes import ChangeFeed
 from fieldfare.db.pool import Database, connection
@@ -96,6 +105,38 @@ def _default_portfolio(catalogue: Catalogue) -> Portfolio:
             "Name a portfolioId from GET /api/portfolios, or ask again later."
         )
     return portfolio
+
+
+def get_tree_provider(catalogue: Catalogue) -> Project:
+    """The project that tree orders go to; it has a price.
+
+    Raises `NoTreeProvider` or, if it is closed, `TreesSoldOut`.
+    """
+    provider = catalogue.projects.get(catalogue.tree_provider_id or 0)
+    if provider is None or provider.unit_price_micro is None:
+        raise NoTreeProvider
+    if not provider.is_open:
+        raise TreesSoldOut
+    return provider
+
+
+def get_project(catalogue: Catalogue, project_id: int) -> Project:
+    """A project that anybody can give an amount to: priced per tonne, or without a unit.
+
+    Raises `ProjectNotFound`, `UseTreeOrders` or `ProjectClosed`.
+    """
+    project = catalogue.projects.get(project_id)
+    if project is None:
+        raise ProjectNotFound(
+            "There is no project with this id. GET /api/portfolios shows projects with their ids.",
+            param="projectId",
+        )
+    if project.unit == "tree":
+        raise UseTreeOrders(project_id)
+    # Without a price: it is on record, and its price begins at an instant that has not come.
+    if not project.is_open or (project.unit == "tonne" and project.unit_price_micro is None):
+        raise ProjectClosed(project_id)
+    return project
 
 
 def image_address(public_url: str, image_url: str | None) -> str | None:

@@ -1,6 +1,15 @@
 """The handlers of impact: an account's order lists, and the feed that everybody sees."""
 
+from fieldfare.impact.api.donations import list_project_donations
 from fieldfare.impact.api.feed import list_public_offset_orders
-from fieldfare.impact.api.history import list_offset_orders
+from fieldfare.impact.api.offsets import list_offset_orders
+from fieldfare.impact.api.purchases import list_purchases
+from fieldfare.impact.api.trees import list_tree_orders
 
-__all__ = ["list_offset_orders", "list_public_offset_orders"]
+__all__ = [
+    "list_offset_orders",
+    "list_project_donations",
+    "list_public_offset_orders",
+    "list_purchases",
+    "list_tree_orders",
+]

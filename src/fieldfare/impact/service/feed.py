@@ -5,8 +5,10 @@ account that did not choose to be public nothing is shown by which it could be t
 that was hidden before a build began is not in it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import UUID
 
 from fieldfare.accounts.service import list_public_profiles
 from fieldfare.catalog.model import Catalogue
@@ -97,3 +99,8 @@ async def show_order(conn: Connection, group_id: str) -> None:
 async def list_hidden(conn: Connection) -> list[HiddenOrder]:
     """What operators keep out of the feed, newest decision first."""
     return await store.list_hidden(conn)
+
+
+async def erase_reasons(conn: Connection, purchase_ids: Sequence[UUID]) -> None:
+    """Forget why these orders are hidden, because that may name a person; they stay hidden."""
+    await store.update_reasons_erased(conn, purchase_ids)

@@ -1,6 +1,5 @@
 """The desk behind the order lists: the books, or the sandbox's samples."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -12,7 +11,7 @@ from fieldfare.impact import store
 from fieldfare.impact.model import Stats
 from fieldfare.impact.rules import place_of
 from fieldfare.ledger.service.credits import LiveCreditDesk, get_wallet
-from fieldfare.orders.model import LineKind, LineRow, LinesWanted
+from fieldfare.orders.model import LineKind, LineRow, PurchaseRow, RowsWanted
 from fieldfare.orders.service import history
 
 
@@ -23,22 +22,22 @@ class HistoryDesk(CatalogDesk, Protocol):
         """The account's totals."""
         ...
 
-    def all_lines(
-        self, principal: Principal, wanted: LinesWanted, *, before_id: UUID
-    ) -> AsyncIterator[list[LineRow]]:
-        """Every line below an id, newest first, in pages of bounded size."""
-        ...
-
     async def lines(
-        self, principal: Principal, wanted: LinesWanted, *, before_id: UUID, at_most: int
+        self,
+        principal: Principal,
+        kind: LineKind,
+        wanted: RowsWanted,
+        *,
+        before_id: UUID,
+        at_most: int,
     ) -> list[LineRow]:
-        """One page of lines below an id, newest first."""
+        """One page of lines of a kind below an id, newest first."""
         ...
 
-    async def lines_of_group(
-        self, principal: Principal, kind: LineKind, group_id: str
-    ) -> list[LineRow]:
-        """The lines of one order group."""
+    async def purchases(
+        self, principal: Principal, wanted: RowsWanted, *, before_id: UUID, at_most: int
+    ) -> list[PurchaseRow]:
+        """One page of paid orders below an id, newest first."""
         ...
 
 
@@ -51,25 +50,27 @@ class LiveHistoryDesk(LiveCatalogDesk, LiveCreditDesk):
         async with connection(self.db) as conn:
             return await get_stats(conn, principal.account_id)
 
-    def all_lines(
-        self, principal: Principal, wanted: LinesWanted, *, before_id: UUID
-    ) -> AsyncIterator[list[LineRow]]:
-        """See `HistoryDesk`."""
-        return history.all_lines(self.db, principal.account_id, wanted, before_id=before_id)
-
     async def lines(
-        self, principal: Principal, wanted: LinesWanted, *, before_id: UUID, at_most: int
+        self,
+        principal: Principal,
+        kind: LineKind,
+        wanted: RowsWanted,
+        *,
+        before_id: UUID,
+        at_most: int,
     ) -> list[LineRow]:
         """See `HistoryDesk`."""
         return await history.list_lines(
-            self.db, principal.account_id, wanted, before_id=before_id, at_most=at_most
+            self.db, principal.account_id, kind, wanted, before_id=before_id, at_most=at_most
         )
 
-    async def lines_of_group(
-        self, principal: Principal, kind: LineKind, group_id: str
-    ) -> list[LineRow]:
+    async def purchases(
+        self, principal: Principal, wanted: RowsWanted, *, before_id: UUID, at_most: int
+    ) -> list[PurchaseRow]:
         """See `HistoryDesk`."""
-        return await history.lines_of_group(self.db, principal.account_id, kind, group_id)
+        return await history.list_purchases(
+            self.db, principal.account_id, wanted, before_id=before_id, at_most=at_most
+        )
 
 
 async def get_stats(conn: Connection, account_id: int) -> Stats:

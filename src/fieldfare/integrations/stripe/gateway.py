@@ -13,13 +13,13 @@ import msgspec
 import stripe
 
 from fieldfare.db.pool import assert_no_transaction
+from fieldfare.integrations.stripe.answers import code_of, id_of, metadata_of, not_begun, reason_of
 from fieldfare.integrations.stripe.errors import ProcessorAway
 from fieldfare.integrations.stripe.model import (
     Card,
     Charged,
     Declined,
     NeedsAuthentication,
-    NotExecuted,
     Outcome,
     Unknown,
 )
@@ -78,7 +78,7 @@ async def look_up_intent(gateway: StripeGateway, intent_id: str) -> Outcome:
     try:
         intent = await gateway.client.v1.payment_intents.retrieve_async(intent_id)
     except stripe.StripeError as error:
-        return Unknown(reason=_reason(error))
+        return Unknown(reason=reason_of(error))
     return _outcome_of_intent(intent)
 
 
@@ -96,7 +96,7 @@ async def find_intent(
             if _subject_id(intent) == subject_id:
                 return _outcome_of_intent(intent)
     except stripe.StripeError as error:
-        return Unknown(reason=_reason(error))
+        return Unknown(reason=reason_of(error))
     return None
 
 
@@ -112,7 +112,7 @@ async def list_charged(
                 yield outcome
     except stripe.StripeError as error:
         raise ProcessorAway(
-            f"The card processor's list of charges cannot be read ({_reason(error)}). "
+            f"The card processor's list of charges cannot be read ({reason_of(error)}). "
             "It is read again later."
         ) from error
 
@@ -152,6 +152,30 @@ async def customer_exists(gateway: StripeGateway, customer: str) -> bool:
     return not getattr(found, "deleted", False)
 
 
+async def delete_customer(gateway: StripeGateway, customer: str) -> bool:
+    """Have the processor delete a customer with their cards; False if it knows none (any more).
+
+    Raises `ProcessorAway`. What the customer paid stays on record there.
+    """
+    assert_no_transaction()
+    try:
+        await gateway.client.v1.customers.delete_async(customer)
+    except stripe.InvalidRequestError as error:
+        if code_of(error) == "resource_missing":
+            return False
+        raise _not_deleted(customer, error) from error
+    except stripe.StripeError as error:
+        raise _not_deleted(customer, error) from error
+    return True
+
+
+def _not_deleted(customer: str, error: stripe.StripeError) -> ProcessorAway:
+    return ProcessorAway(
+        f"The card processor did not delete the customer {customer} ({reason_of(error)}). "
+        "Try again later, or delete it in the processor's dashboard."
+    )
+
+
 async def _intents(
     gateway: StripeGateway,
     created_from: datetime,
@@ -175,8 +199,7 @@ async def _intents(
 
 
 def _subject_id(intent: stripe.PaymentIntent) -> str | None:
-    metadata: Any = intent.metadata
-    return None if metadata is None else metadata.to_dict().get("subject_id")
+    return metadata_of(intent).get("subject_id")
 
 
 def _outcome_of_intent(intent: stripe.PaymentIntent) -> Outcome:
@@ -184,10 +207,10 @@ def _outcome_of_intent(intent: stripe.PaymentIntent) -> Outcome:
         case "succeeded" if intent.latest_charge is not None:
             return Charged(
                 intent_id=intent.id,
-                charge_id=_id(intent.latest_charge),
+                charge_id=id_of(intent.latest_charge),
                 amount_minor=intent.amount_received,
                 currency=intent.currency.upper(),
-                customer=_id(intent.customer),
+                customer=id_of(intent.customer),
                 subject_id=_subject_id(intent),
             )
         case "canceled":
@@ -204,45 +227,18 @@ def _outcome_of_intent(intent: stripe.PaymentIntent) -> Outcome:
 
 
 def _outcome_of_error(error: stripe.StripeError) -> Outcome:
-    code = _code(error) or "unknown"
-    match error:
-        case stripe.CardError():
-            intent = error.error.payment_intent if error.error else None
-            intent_id = intent.id if intent is not None else None
-            if code == "authentication_required" and intent_id is not None:
-                return NeedsAuthentication(intent_id=intent_id)
-            decline = (error.error.decline_code if error.error else None) or code
-            return Declined(code=decline, intent_id=intent_id)
-        case stripe.RateLimitError():
-            return NotExecuted(reason="busy", code=code, message=error.user_message or "")
-        case stripe.AuthenticationError() | stripe.PermissionError():
-            return NotExecuted(reason="unauthorized", code=code, message=error.user_message or "")
-        case stripe.IdempotencyError():
-            return Unknown(reason=_reason(error))
-        case stripe.InvalidRequestError():
-            return NotExecuted(reason="refused", code=code, message=error.user_message or "")
-        case _:
-            return Unknown(reason=_reason(error))
-
-
-def _reason(error: stripe.StripeError) -> str:
-    parts = (type(error).__name__, str(error.http_status or ""), _code(error) or "")
-    return " ".join(part for part in parts if part)
-
-
-def _code(error: stripe.StripeError) -> str | None:
-    """The SDK copies it out of the body for some kinds of error only."""
-    return error.code or (error.error.code if error.error else None)
+    if not isinstance(error, stripe.CardError):
+        return not_begun(error)
+    code = code_of(error) or "unknown"
+    intent = error.error.payment_intent if error.error else None
+    intent_id = intent.id if intent is not None else None
+    if code == "authentication_required" and intent_id is not None:
+        return NeedsAuthentication(intent_id=intent_id)
+    decline = (error.error.decline_code if error.error else None) or code
+    return Declined(code=decline, intent_id=intent_id)
 
 
 def _decline_code(error: Any) -> str:
     if error is None:
         return "canceled"
     return str(error.decline_code or error.code or "declined")
-
-
-def _id(reference: Any) -> str:
-    """The id of an object that the processor gives as an id, whole, or not at all: then empty."""
-    if reference is None:
-        return ""
-    return reference if isinstance(reference, str) else str(reference.id)

@@ -1,17 +1,20 @@
 """An account's credits: the balance, the entries behind it, an operator's adjustment."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
 import asyncpg
 
-from fieldfare.db.ids import new_id
 from fieldfare.db.pool import Connection, Database, connection
 from fieldfare.http.principal import Principal
+from fieldfare.kernel.money import micro_from_cents
 from fieldfare.ledger import store
 from fieldfare.ledger.errors import AdjustmentRefused
-from fieldfare.ledger.model import EntryPage, Wallet
+from fieldfare.ledger.model import EntryPage, Leg, Wallet
+from fieldfare.ledger.rules import clean_reason
+from fieldfare.ledger.service.posting import change_credits, post
 
 
 class CreditDesk(Protocol):
@@ -49,6 +52,12 @@ class LiveCreditDesk:
             return EntryPage(entries, total=wallet.entry_count)
 
 
+async def list_balances(conn: Connection, account_ids: Sequence[int]) -> dict[int, int]:
+    """What each of some accounts holds, in US cents."""
+    held = await store.list_balances(conn, account_ids)
+    return {account_id: held.get(account_id, 0) for account_id in account_ids}
+
+
 async def get_wallet(conn: Connection, account_id: int) -> Wallet:
     """The wallet of an account, empty before its first credit."""
     found = await store.find_wallet(conn, account_id)
@@ -56,27 +65,46 @@ async def get_wallet(conn: Connection, account_id: int) -> Wallet:
 
 
 async def adjust_credits(
-    conn: Connection, account_id: int, *, change_cents: int, reason: str
+    conn: Connection, account_id: int, *, change_cents: int, reason: str, decided: str = ""
 ) -> tuple[UUID, int]:
-    """An operator's change of a balance, written to the journal; gives the entry and the balance.
+    """Change a balance by decision, both sides in the journal; gives the entry and the balance.
 
-    Raises `AdjustmentRefused` if the balance would fall below zero or grow beyond all bounds.
+    `decided` says who decided: it stands beside the reason in our book of adjustments, and not in
+    what the customer reads. Raises `ReasonRefused`, or `AdjustmentRefused` if the balance would
+    fall below zero or grow beyond all bounds. Whether one person may decide is not asked here:
+    see `adjusting`.
     """
     if change_cents == 0:
         raise AdjustmentRefused("An adjustment of nothing changes nothing. Give another amount.")
-    entry_id = new_id()
+    reason = clean_reason(reason)
     try:
-        balance = await store.adjust(
-            conn,
-            entry_id=entry_id,
-            leg_ids=(new_id(), new_id()),
-            account_id=account_id,
-            change_cents=change_cents,
-            reason=reason,
-        )
+        entry_id, balance = await _change(conn, account_id, change_cents, reason)
     except asyncpg.CheckViolationError as error:
         raise AdjustmentRefused(
             "The balance would fall below zero or above what a wallet can hold. "
             "Adjust by a smaller amount."
         ) from error
+    ours = Leg(
+        book="adjustments",
+        currency="USD",
+        amount_micro=-micro_from_cents(change_cents),
+        account_id=account_id,
+    )
+    memo = f"{reason} ({decided})" if decided else reason
+    await post(conn, entry_id, "adjustment", [ours], memo)
     return entry_id, balance
+
+
+async def _change(
+    conn: Connection, account_id: int, change_cents: int, reason: str
+) -> tuple[UUID, int]:
+    return await change_credits(
+        conn,
+        account_id,
+        change_cents,
+        entry="adjustment",
+        movement="adjustment",
+        against=[],
+        group_id=None,
+        description=reason,
+    )

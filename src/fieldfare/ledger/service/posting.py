@@ -7,13 +7,19 @@ refuses a commit in which they do not). Legs of nothing are left out.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 from uuid import UUID
 
 from fieldfare.db.ids import new_id
 from fieldfare.db.pool import Connection
 from fieldfare.kernel.money import micro_from_cents
 from fieldfare.ledger import store
-from fieldfare.ledger.model import EntryKind, Leg, MovementKind, TakenBack
+from fieldfare.ledger.model import EntryKind, Leg, MovementKind, TakenBack, Wallet
+
+
+async def lock_wallet(conn: Connection, account_id: int) -> Wallet:
+    """What an account holds, made if it has no wallet, locked until the transaction ends."""
+    return await store.lock_wallet(conn, account_id)
 
 
 async def post(
@@ -68,13 +74,44 @@ async def add_top_up(
 
     Gives the id of the top-up's entry and the balance after.
     """
+    return await _add_after_debt(
+        conn, account_id, amount_cents, kind="top_up", against=against, description=description
+    )
+
+
+async def give_back(
+    conn: Connection,
+    account_id: int,
+    amount_cents: int,
+    *,
+    against: Sequence[Leg],
+    description: str,
+) -> tuple[UUID, int]:
+    """Credits that a refund had taken come back; what the account owes is taken from them first.
+
+    Gives the id of the entry and the balance after.
+    """
+    return await _add_after_debt(
+        conn, account_id, amount_cents, kind="refund", against=against, description=description
+    )
+
+
+async def _add_after_debt(
+    conn: Connection,
+    account_id: int,
+    amount_cents: int,
+    *,
+    kind: Literal["top_up", "refund"],
+    against: Sequence[Leg],
+    description: str,
+) -> tuple[UUID, int]:
     wallet = await store.lock_wallet(conn, account_id)
     entry_id, balance_cents = await change_credits(
         conn,
         account_id,
         amount_cents,
-        entry="top_up",
-        movement="top_up",
+        entry=kind,
+        movement=kind,
         against=against,
         group_id=None,
         description=description,

@@ -1,13 +1,13 @@
 """Holding the ledger's rows against each other; part of `fieldfare verify`.
 
 An entry is held against the one before it, a wallet against its last entry, a leg against its
-movement and its adjustment, a debt against the receivables. Everything is read in pages, so memory
-is bounded however long the books are. A damaged amount may be of any size and any sign: no sum here
-may overflow.
+movement and the entry that it belongs to, a debt against the receivables. Everything is read in
+pages, so memory is bounded however long the books are. A damaged amount may be of any size and any
+sign: no sum here may overflow.
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -53,9 +53,11 @@ async def verify_ledger(conn: Connection, page_rows: int = PAGE_ROWS) -> AsyncIt
             yield finding
     async for finding in _verify_legs(conn, page_rows):
         yield finding
-    async for finding in _verify_adjustments(conn, page_rows):
+    async for finding in _verify_entries(conn, page_rows):
         yield finding
     async for finding in _verify_debts(conn, page_rows):
+        yield finding
+    async for finding in _verify_requests(conn, page_rows):
         yield finding
 
 
@@ -91,6 +93,21 @@ async def all_deductions(
     after = LOWEST_ID
     while page := await store.list_deductions_from(conn, after_id=after, at_most=page_rows):
         yield [Deduction(row["id"], row["group_id"]) for row in page]
+        after = page[-1]["id"]
+
+
+async def find_entries(conn: Connection, entry_ids: Sequence[UUID]) -> dict[UUID, Any]:
+    """For features above: those of some entries that are there; account_id, kind, amount_cents."""
+    return {row["id"]: row for row in await store.list_entries_of_ids(conn, entry_ids)}
+
+
+async def all_order_refund_entries(
+    conn: Connection, page_rows: int = PAGE_ROWS
+) -> AsyncIterator[list[Any]]:
+    """For features above: each entry that gave credits of an order back, in pages: id, group_id."""
+    after = LOWEST_ID
+    while page := await store.list_order_refunds_from(conn, after_id=after, at_most=page_rows):
+        yield page
         after = page[-1]["id"]
 
 
@@ -161,32 +178,30 @@ async def _verify_legs(conn: Connection, page_rows: int) -> AsyncIterator[Findin
 
 def _leg_fault(leg: Any) -> str:
     said = (
-        f"{leg['amount_micro']} micro {leg['currency']} in {leg['book']} "
+        f"{leg['amount_micro']} micro {leg['currency']} in {leg['book']}, kind {leg['kind']}, "
         f"for account {leg['account_id']}, movement {leg['movement_id']}"
     )
     faults = []
     if leg["sum_micro"] is not None:
         faults.append(f"the movement's legs sum to {leg['sum_micro']} micro, not to 0")
-    if leg["entry_amount_cents"] is not None:
+    if leg["entry_kind"] is not None:
         faults.append(
-            f"its adjustment is of {micro_from_cents(leg['entry_amount_cents'])} micro "
-            f"for account {leg['entry_account_id']}"
+            f"its entry is {leg['entry_kind']} of {micro_from_cents(leg['entry_amount_cents'])} "
+            f"micro for account {leg['entry_account_id']}"
         )
-    elif leg["kind"] == "adjustment":
-        faults.append("its adjustment is not among the entries")
-    return f"{said}: {'; '.join(faults)}"
+    elif leg["book"] == "credits" or leg["kind"] in ("adjustment", "owed"):
+        faults.append("its entry is not there")
+    return f"{said}: {'; '.join(faults) or 'its kind does not belong into this book'}"
 
 
-async def _verify_adjustments(conn: Connection, page_rows: int) -> AsyncIterator[Finding]:
+async def _verify_entries(conn: Connection, page_rows: int) -> AsyncIterator[Finding]:
     after = LOWEST_ID
-    while page := await store.list_unbooked_adjustments(conn, after_id=after, at_most=page_rows):
+    while page := await store.list_unbooked_entries(conn, after_id=after, at_most=page_rows):
         for entry in page:
-            yield Finding(
-                "ledger.entry",
-                f"id={entry['id']}",
-                f"has {entry['credits_legs']} legs in credits and "
-                f"{entry['adjustments_legs']} in adjustments, not one in each",
-            )
+            said = f"has {entry['credits_legs']} legs in credits"
+            if entry["kind"] == "adjustment":
+                said += f" and {entry['other_legs']} on the other side"
+            yield Finding("ledger.entry", f"id={entry['id']}", f"{said}, should have one")
         after = page[-1]["id"]
 
 
@@ -203,3 +218,21 @@ async def _verify_debts(conn: Connection, page_rows: int) -> AsyncIterator[Findi
                 "micro",
             )
         after = page[-1]["account_id"]
+
+
+async def _verify_requests(conn: Connection, page_rows: int) -> AsyncIterator[Finding]:
+    after = LOWEST_ID
+    while page := await store.list_wrong_requests(conn, after_id=after, at_most=page_rows):
+        for row in page:
+            found = (
+                "is no adjustment"
+                if row["entry_account_id"] is None
+                else f"is of {row['entry_amount_cents']} for account {row['entry_account_id']}"
+            )
+            yield Finding(
+                "ledger.adjustment_request",
+                f"id={row['id']}",
+                f"asks for {row['change_cents']} for account {row['account_id']}, its entry "
+                f"{row['entry_id']} {found}",
+            )
+        after = page[-1]["id"]

@@ -1,11 +1,8 @@
 """A receipt as the strings that stand in it, in the reader's language.
 
-What must hold: text and HTML are made from one view, so they say the same; and a name, which may
-hold anything, stays in its line, in its direction and within its length.
+What must hold: text and HTML are made from one view, so they say the same.
 """
 
-import re
-import unicodedata
 from collections.abc import Iterator
 from decimal import Decimal
 from uuid import UUID
@@ -15,16 +12,19 @@ import msgspec
 from fieldfare.kernel.numbers import largest_remainder
 from fieldfare.notifications.model import Receipt, ReceiptLine, ReceiptTax
 from fieldfare.notifications.rules import formats
+from fieldfare.notifications.rules.frame import (
+    NAME_CHARACTERS,
+    FrameView,
+    RowView,
+    cleaned,
+    greeting,
+    mail_message_id,
+    one_line,
+)
 from fieldfare.notifications.rules.words import WORDS, Words
 
-NAME_CHARACTERS = 80
 ADDRESS_CHARACTERS = 300
 
-_NOT_IN_AN_ID = re.compile(r"[^A-Za-z0-9.-]+")
-_WEB_ADDRESS = re.compile(r"[^\s/]{2,}/|//|www\.", re.IGNORECASE)
-_NEVER_SHOWN = {"Cc", "Cs", "Zl", "Zp"}
-_DIRECTIONS = set("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
 _MICRO = 1_000_000
 
 
@@ -40,43 +40,22 @@ class LineView(msgspec.Struct, frozen=True, kw_only=True):
     amount: str
 
 
-class RowView(msgspec.Struct, frozen=True, kw_only=True):
-    """A label and what it labels."""
-
-    label: str
-    value: str
-
-
-class ReceiptView(msgspec.Struct, frozen=True, kw_only=True):
+class ReceiptView(FrameView, frozen=True, kw_only=True):
     """Everything that a receipt shows, ready to be placed."""
 
-    language: str
-    to_name: str
-    subject: str
-    title: str
-    colon: str
-    seller: str
-    greeting: str
     thanks: str
-    headline: str
     charged: RowView
     projects: str
     lines: list[LineView]
     sums: list[RowView]
     """What leads to the amount that was charged, and what that includes."""
-    facts: list[RowView]
     button: str
     certificate_url: str
-    footer: str
 
 
 def receipt_message_id(purchase_id: UUID, host: str) -> str:
-    """The Message-ID of a purchase's receipt, which is the same whenever it is asked for.
-
-    `host` is a name of ours, such as that in our public address.
-    """
-    domain = _NOT_IN_AN_ID.sub("-", host).strip("-.") or "localhost"
-    return f"<receipt.{purchase_id}@{domain}>"
+    """The Message-ID of a purchase's receipt: see `mail_message_id`."""
+    return mail_message_id("receipt", purchase_id, host)
 
 
 def view_receipt(receipt: Receipt) -> ReceiptView:
@@ -89,12 +68,12 @@ def view_receipt(receipt: Receipt) -> ReceiptView:
     title = f"{words.receipt} {receipt.receipt_number}"
     return ReceiptView(
         language=language,
-        to_name=_cleaned(receipt.purchaser_name, NAME_CHARACTERS),
+        to_name=cleaned(receipt.purchaser_name, NAME_CHARACTERS),
         subject=f"{title} · {headline}".replace(formats.NBSP, " "),
         title=title,
         colon=words.colon,
         seller=seller,
-        greeting=_greeting(receipt.purchaser_name, words),
+        greeting=greeting(receipt.purchaser_name, words),
         thanks=words.thanks,
         headline=headline,
         charged=RowView(
@@ -109,37 +88,6 @@ def view_receipt(receipt: Receipt) -> ReceiptView:
         certificate_url=receipt.certificate_url,
         footer=words.footer.format(seller=seller),
     )
-
-
-def one_line(text: str, max_characters: int) -> str:
-    """A text of somebody's as it can stand in a line of ours, cut to a length.
-
-    Line ends and other control characters become blanks, marks that turn the direction of what
-    follows are left out, and where letters run from right to left the text is set apart.
-    """
-    line = _cleaned(text, max_characters)
-    runs_left = any(unicodedata.bidirectional(character) in {"R", "AL"} for character in line)
-    return f"{_ISOLATE}{line}{_END_ISOLATE}" if runs_left else line
-
-
-def _cleaned(text: str, max_characters: int) -> str:
-    shown = "".join(_shown(character) for character in unicodedata.normalize("NFC", text))
-    line = " ".join(shown.split())
-    return line if len(line) <= max_characters else line[: max_characters - 1].rstrip() + "…"
-
-
-def _shown(character: str) -> str:
-    if character in _DIRECTIONS:
-        return ""
-    return " " if unicodedata.category(character) in _NEVER_SHOWN else character
-
-
-def _greeting(purchaser_name: str, words: Words) -> str:
-    # A name with a link in it would make our mail somebody else's advertisement.
-    name = one_line(purchaser_name, NAME_CHARACTERS)
-    if not name or _WEB_ADDRESS.search(name):
-        return words.greeting_without_name
-    return words.greeting.format(name=name)
 
 
 def _headline(receipt: Receipt, words: Words) -> str:

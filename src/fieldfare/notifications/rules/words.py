@@ -1,4 +1,4 @@
-"""The words of our mails, in every language that an account can have.
+"""The words of receipts, and those that all our mails share, in every language of an account.
 
 What must hold: a language has every word or does not pass the type checker. `{…}` is filled in.
 """

@@ -5,13 +5,14 @@ from datetime import UTC, datetime, timedelta
 from fieldfare.db.pool import Database, connection, transaction
 from fieldfare.integrations.stripe.gateway import StripeGateway, list_charged
 from fieldfare.kernel.ids import parse_id
-from fieldfare.orders import store
+from fieldfare.orders.jobs.bought import find_bought, settle_bought
+from fieldfare.orders.jobs.disputing import reconcile_disputes
 from fieldfare.orders.jobs.events import is_settled_by, open_stray
-from fieldfare.orders.service.settle import settle
+from fieldfare.orders.jobs.refunding import reconcile_refunds
 
 
 async def reconcile(db: Database, gateway: StripeGateway, *, back: timedelta) -> dict[str, int]:
-    """Hold every charge of the last while against its order: settle, or put it on the list.
+    """Hold every charge of the last while against what it is for: settle, or put it on the list.
 
     So whatever events were lost is repaired from the processor's own list.
     """
@@ -25,13 +26,15 @@ async def reconcile(db: Database, gateway: StripeGateway, *, back: timedelta) ->
     ]
     for charged in charges:
         counts["charges"] += 1
-        purchase_id = parse_id(charged.subject_id or "")
+        subject_id = parse_id(charged.subject_id or "")
         async with connection(db) as conn:
-            purchase = await store.find_any_purchase(conn, purchase_id) if purchase_id else None
-        if purchase is not None and purchase.state == "pending":
-            counts["settled"] += await settle(db, gateway, purchase.id) is not None
-        elif not is_settled_by(purchase, charged):
+            bought = await find_bought(conn, subject_id) if subject_id else None
+        if bought is not None and bought.is_pending:
+            counts["settled"] += await settle_bought(db, gateway, bought)
+        elif not is_settled_by(bought, charged):
             async with transaction(db) as conn:
                 await open_stray(conn, charged)
             counts["without_order"] += 1
-    return counts
+    # Once the charges are known: a refund is brought to what it is of, and then what is disputed.
+    counts |= await reconcile_refunds(db, gateway, created_from=now - back)
+    return counts | await reconcile_disputes(db, gateway, created_from=now - back)

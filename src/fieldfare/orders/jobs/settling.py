@@ -1,6 +1,6 @@
 """The timer of a card order: settle it, or look again later, less and less often."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import UUID
 
 from fieldfare.db.pool import Database, connection, transaction
@@ -8,10 +8,9 @@ from fieldfare.integrations.stripe.gateway import StripeGateway
 from fieldfare.notifications.service.outbox import tell
 from fieldfare.orders import store
 from fieldfare.orders.service.settle import settle, watch
+from fieldfare.payments.rules import look_again_in
 
 UNSETTLED_TOPIC = "payment_unsettled"
-SHORTEST_WAIT = timedelta(minutes=1)
-LONGEST_WAIT = timedelta(hours=1)
 
 
 async def settle_unsettled(db: Database, gateway: StripeGateway, purchase_id: UUID) -> str:
@@ -25,6 +24,5 @@ async def settle_unsettled(db: Database, gateway: StripeGateway, purchase_id: UU
     age = datetime.now(UTC) - purchase.created_at
     await watch(db, purchase_id, age)
     async with transaction(db) as conn:
-        wait = min(max(age, SHORTEST_WAIT), LONGEST_WAIT)
-        await tell(conn, UNSETTLED_TOPIC, purchase_id, wait)
+        await tell(conn, UNSETTLED_TOPIC, purchase_id, look_again_in(age))
     return "still unknown"

@@ -16,10 +16,22 @@ EMPTY_ID = b'{"id":""'
 
 def describe(order: Order) -> str:
     """What a statement of credits says of an order; no word of it comes from a client."""
-    tonnes = tonnes_from_mg(order.quote.mass_mg)
-    name = order.quote.portfolio.name if order.quote.portfolio else ""
+    quote = order.quote
+    if quote.kind == "offset":
+        assert quote.portfolio is not None, "an offset order is of a portfolio"
+        return f"Offset order: {_tonnes(quote)}, {quote.portfolio.name}"
+    project = quote.only_share.project
+    if quote.kind == "tree":
+        trees = "1 tree" if quote.trees == 1 else f"{quote.trees:,} trees"
+        return f"Tree order: {trees}, {project.provider}"
+    if project.unit == "none":
+        return f"Donation: {project.name}"
+    return f"Project order: {_tonnes(quote)}, {project.name}"
+
+
+def _tonnes(quote: Quote) -> str:
     # `f`, because `str` writes a milligram as 1E-9.
-    return f"Offset order: {tonnes:f} t CO₂e, {name}"
+    return f"{tonnes_from_mg(quote.mass_mg):f} t CO₂e"
 
 
 def answer_parts(answer: bytes) -> AnswerParts:

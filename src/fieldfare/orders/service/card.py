@@ -14,7 +14,14 @@ from uuid import UUID
 from fieldfare.accounts.service import find_card
 from fieldfare.db.ids import new_id
 from fieldfare.db.pool import Database, connection
-from fieldfare.http.idempotency import RequestKey, StoredAnswer, in_flight, mismatch
+from fieldfare.http.idempotency import (
+    KeyVerdict,
+    RequestKey,
+    StoredAnswer,
+    first_answer,
+    in_flight,
+    look_at_key,
+)
 from fieldfare.integrations.stripe.gateway import StripeGateway
 from fieldfare.integrations.stripe.model import Card, Unknown
 from fieldfare.kernel.errors import ProblemError
@@ -58,24 +65,17 @@ async def find_first_answer(
     `PaymentOutcomeUnknown`.
     """
     async with connection(db) as conn:
-        verdict = await store.look_at_key(conn, key)
+        verdict = await look_at_key(conn, key)
     return await _first_answer(db, gateway, key, verdict)
 
 
 async def _first_answer(
-    db: Database, gateway: StripeGateway, key: RequestKey, verdict: store.KeyVerdict
+    db: Database, gateway: StripeGateway, key: RequestKey, verdict: KeyVerdict
 ) -> StoredAnswer | None:
-    match verdict.verdict:
-        case "free":
-            return None
-        case "replay" if verdict.answer is not None and verdict.status is not None:
-            return StoredAnswer(status=verdict.status, body=verdict.answer)
-        case "pending" if verdict.subject_id is not None:
-            return await _retry_card_order(db, gateway, verdict.subject_id, key)
-        case "mismatch":
-            raise mismatch()
-        case _:
-            raise in_flight()
+    async def settle_first(purchase_id: UUID) -> StoredAnswer:
+        return await _retry_card_order(db, gateway, purchase_id, key)
+
+    return await first_answer(verdict, settle_first)
 
 
 async def _without_card(
@@ -85,10 +85,7 @@ async def _without_card(
     first = None if key is None else await find_first_answer(db, gateway, key)
     if first is not None:
         return first
-    raise NoPaymentMethod(
-        'No card is on file for this account. Add one, or pay with paymentMethod "credits".',
-        param="paymentMethod",
-    )
+    raise NoPaymentMethod
 
 
 def open_order(order: Order, answer: bytes, card: Card) -> CardOrder:
@@ -157,7 +154,7 @@ async def _retry_card_order(
     if settled is None:
         raise PaymentOutcomeUnknown(purchase_id)
     async with connection(db) as conn:
-        now_said = await store.look_at_key(conn, key)
+        now_said = await look_at_key(conn, key)
     if now_said.answer is None or now_said.status is None:
         # The request turned out to have made nothing, which freed the key.
         raise settled.refusal or in_flight()

@@ -15,17 +15,12 @@ from fieldfare.db.ids import new_id, new_secret_id
 from fieldfare.db.pool import connection
 from fieldfare.http.idempotency import RequestKey, StoredAnswer
 from fieldfare.http.principal import Principal
-from fieldfare.integrations.stripe.gateway import StripeGateway
-from fieldfare.kernel.currency import get_currency
 from fieldfare.ledger.service.credits import CreditDesk, LiveCreditDesk
-from fieldfare.orders.model import Order, Party, Purchase, Quote
+from fieldfare.orders.model import Order, OrderRefund, Party, Purchase, Quote
 from fieldfare.orders.service.card import find_first_answer, place_card_order
 from fieldfare.orders.service.credit import place_credit_order
-from fieldfare.orders.service.find import get_purchase
-from fieldfare.payments.errors import NoExchangeRate
-from fieldfare.payments.model import Exchange
-from fieldfare.payments.rules import IN_DOLLARS
-from fieldfare.payments.service.rates import RateCache
+from fieldfare.orders.service.find import get_purchase, list_refunds
+from fieldfare.payments.service.desk import LivePaymentDesk, PaymentDesk
 
 
 class OrderNames(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,12 +32,8 @@ class OrderNames(msgspec.Struct, frozen=True, kw_only=True):
     certificate_url: str | None
 
 
-class OrderDesk(CatalogDesk, CreditDesk, Protocol):
+class OrderDesk(CatalogDesk, CreditDesk, PaymentDesk, Protocol):
     """Where orders are placed and found."""
-
-    async def exchange(self, principal: Principal) -> Exchange:
-        """What a card of this account is charged in."""
-        ...
 
     def draw(self, principal: Principal, quote: Quote, party: Party, *, receipt: bool) -> Order:
         """The order under the ids that it is to have."""
@@ -69,32 +60,18 @@ class OrderDesk(CatalogDesk, CreditDesk, Protocol):
         """An order of this account, by its own id or its group id."""
         ...
 
+    async def refunds(self, purchase: Purchase) -> list[OrderRefund]:
+        """What of an order went back, or is on its way, oldest first."""
+        ...
+
     def purchase_names(self, purchase: Purchase) -> OrderNames:
         """What a recorded order is called on the wire."""
         ...
 
 
 @dataclass(frozen=True)
-class LiveOrderDesk(LiveCatalogDesk, LiveCreditDesk):
+class LiveOrderDesk(LiveCatalogDesk, LiveCreditDesk, LivePaymentDesk):
     """The desk that acts on the books, and charges cards."""
-
-    gateway: StripeGateway
-    rates: RateCache
-
-    async def exchange(self, principal: Principal) -> Exchange:
-        """See `OrderDesk`."""
-        if principal.currency == IN_DOLLARS.currency.code:
-            return IN_DOLLARS
-        rate = await self.rates.find_rate(principal.currency)
-        if rate is None:
-            raise NoExchangeRate(
-                f"There is no exchange rate for {principal.currency} yet. Ask the operator to set "
-                'one, or pay with paymentMethod "credits".',
-                param="paymentMethod",
-            )
-        return Exchange(
-            currency=get_currency(principal.currency), rate=rate.rate, rate_on=rate.rate_on
-        )
 
     def draw(self, principal: Principal, quote: Quote, party: Party, *, receipt: bool) -> Order:
         """See `OrderDesk`."""
@@ -104,6 +81,7 @@ class LiveOrderDesk(LiveCatalogDesk, LiveCreditDesk):
             account_id=principal.account_id,
             source="public-api",
             send_receipt=receipt,
+            refill_below_cents=principal.refill_below_cents,
             quote=quote,
             party=party,
         )
@@ -133,6 +111,11 @@ class LiveOrderDesk(LiveCatalogDesk, LiveCreditDesk):
         """See `OrderDesk`."""
         async with connection(self.db) as conn:
             return await get_purchase(conn, principal.account_id, purchase_id)
+
+    async def refunds(self, purchase: Purchase) -> list[OrderRefund]:
+        """See `OrderDesk`."""
+        async with connection(self.db) as conn:
+            return await list_refunds(conn, purchase.id)
 
     def purchase_names(self, purchase: Purchase) -> OrderNames:
         """See `OrderDesk`."""

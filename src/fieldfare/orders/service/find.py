@@ -7,7 +7,7 @@ from fieldfare.db.pool import Connection
 from fieldfare.kernel.ids import parse_id
 from fieldfare.orders import store
 from fieldfare.orders.errors import OrderNotFound
-from fieldfare.orders.model import Purchase
+from fieldfare.orders.model import OrderRefund, Purchase
 
 CHARGE_ID = re.compile(r"[A-Za-z0-9_]{1,255}", re.ASCII)
 
@@ -21,6 +21,22 @@ async def get_purchase(conn: Connection, account_id: int, either_id: str) -> Pur
             "There is no such order on this account. GET /api/purchases lists its orders."
         )
     return purchase
+
+
+async def get_any_purchase(conn: Connection, either_id: str) -> Purchase:
+    """A purchase of whatever account, for an operator; raises `OrderNotFound`."""
+    purchase_id = await find_purchase_id(conn, either_id)
+    purchase = await store.find_any_purchase(conn, purchase_id) if purchase_id else None
+    if purchase is None:
+        raise OrderNotFound(
+            "There is no such order. Give its order group id: a charge, or the purchase's UUID."
+        )
+    return purchase
+
+
+async def list_refunds(conn: Connection, purchase_id: UUID) -> list[OrderRefund]:
+    """What of a purchase went back, or is on its way, oldest first."""
+    return await store.list_refunds(conn, purchase_id)
 
 
 async def find_purchase_id(conn: Connection, either_id: str) -> UUID | None:

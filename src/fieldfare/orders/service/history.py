@@ -1,56 +1,61 @@
-"""An account's order lines, read in short pages under a fixed upper id.
+"""An account's orders and their lines, read in short pages under a fixed upper id.
 
 No cursor is held open while a slow reader drinks, so a long list costs others nothing; and what is
 ordered while it is read belongs to the next reading.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 from fieldfare.db.pool import Connection, Database, connection
 from fieldfare.orders import store
 from fieldfare.orders.errors import OrderNotFound
-from fieldfare.orders.model import LineKind, LineRow, LinesWanted, RecentPurchase
+from fieldfare.orders.model import LineKind, LineRow, PurchaseRow, RecentPurchase, RowsWanted
 from fieldfare.orders.service.find import find_purchase_id
 
-PAGE_ROWS = 1_000
 LOOKED_AT = 100_000
 """How far back among all orders recent ones are looked for."""
 HIGHEST_ID = UUID(int=2**128 - 1)
 
 
 async def list_lines(
-    db: Database, account_id: int, wanted: LinesWanted, *, before_id: UUID, at_most: int
+    db: Database,
+    account_id: int,
+    kind: LineKind,
+    wanted: RowsWanted,
+    *,
+    before_id: UUID,
+    at_most: int,
 ) -> list[LineRow]:
-    """One page of lines below an id, newest first."""
+    """One page of lines of a kind below an id, newest first."""
     async with connection(db) as conn:
-        return await store.list_lines(
-            conn, account_id, wanted, before_id=before_id, at_most=at_most
-        )
-
-
-async def all_lines(
-    db: Database, account_id: int, wanted: LinesWanted, *, before_id: UUID = HIGHEST_ID
-) -> AsyncIterator[list[LineRow]]:
-    """Every line below an id, newest first, a page at a time."""
-    read = PAGE_ROWS
-    while read == PAGE_ROWS:
-        page = await list_lines(db, account_id, wanted, before_id=before_id, at_most=PAGE_ROWS)
-        read = len(page)
-        if page:
-            before_id = page[-1].id
-            yield page
-
-
-async def lines_of_group(
-    db: Database, account_id: int, kind: LineKind, group_id: str
-) -> list[LineRow]:
-    """The lines of one order group; none if there is no such group on this account."""
-    async with connection(db) as conn:
-        purchase_id = await find_purchase_id(conn, group_id)
+        if wanted.group_id is None:
+            return await store.list_lines(
+                conn, account_id, kind, wanted, before_id=before_id, at_most=at_most
+            )
+        purchase_id = await find_purchase_id(conn, wanted.group_id)
         if purchase_id is None:
             return []
-        return await store.list_lines_of_purchase(conn, account_id, kind, purchase_id)
+        lines = await store.list_lines_of_purchase(conn, account_id, kind, purchase_id)
+    admitted = [line for line in lines if wanted.admits(line.created_at, line.metadata)]
+    return [line for line in admitted if line.id < before_id][:at_most]
+
+
+async def list_purchases(
+    db: Database, account_id: int, wanted: RowsWanted, *, before_id: UUID, at_most: int
+) -> list[PurchaseRow]:
+    """One page of paid orders below an id, newest first."""
+    from_id = wanted.from_id
+    async with connection(db) as conn:
+        if wanted.group_id is not None:
+            purchase_id = await find_purchase_id(conn, wanted.group_id)
+            if purchase_id is None or not from_id <= purchase_id < before_id:
+                return []
+            # Of all ids there is only this one between the two.
+            from_id, before_id = purchase_id, UUID(int=purchase_id.int + 1)
+        return await store.list_purchases(
+            conn, account_id, wanted, from_id=from_id, before_id=before_id, at_most=at_most
+        )
 
 
 async def list_recent_purchases(

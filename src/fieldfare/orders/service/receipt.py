@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from fieldfare.accounts.errors import AccountNotFound
 from fieldfare.accounts.model import Account
 from fieldfare.accounts.service import get_account
 from fieldfare.catalog.model import Catalogue
@@ -43,7 +44,10 @@ async def send_receipt(
         if facts is None or facts.state in UNPAID or facts.paid_at is None:
             return "there is nothing to receipt"
         lines = await store.list_receipt_lines(conn, purchase_id)
-        account = await get_account(conn, facts.account_id)
+        try:
+            account = await get_account(conn, facts.account_id)
+        except AccountNotFound:
+            return "the account was erased"
     if account.billing_email is None:
         return "the account has no billing address"
     async with transaction(db) as conn:

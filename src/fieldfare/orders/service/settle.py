@@ -18,23 +18,22 @@ from fieldfare.integrations.stripe.model import Charged, Declined, NotExecuted, 
 from fieldfare.kernel.errors import ProblemError
 from fieldfare.notifications.service.outbox import tell
 from fieldfare.orders import store
-from fieldfare.orders.model import PendingPurchase
+from fieldfare.orders.model import RECEIPT_TOPIC, PendingPurchase
 from fieldfare.orders.rules import answer_with_charge
 from fieldfare.payments import rules as payment_rules
 from fieldfare.payments.errors import CardDeclined, ProcessorBusy, ProcessorRefused
 from fieldfare.payments.model import Payment
-from fieldfare.payments.service.exceptions import open_exception
 from fieldfare.payments.service.inbox import mark_done
 from fieldfare.payments.service.outcomes import (
     find_out,
     find_payment_of,
+    is_what_was_asked,
     lock_sent_again,
+    open_unknown,
     record_charged,
     record_failed,
-    release,
 )
 
-RECEIPT_TOPIC = "receipt_due"
 OK = 200
 
 
@@ -96,17 +95,7 @@ async def settle_with(
 async def _paid(
     conn: Connection, pending: PendingPurchase, payment: Payment, charged: Charged
 ) -> Settled | None:
-    differences = payment_rules.mismatches(
-        payment,
-        amount_minor=charged.amount_minor,
-        currency=charged.currency,
-        customer=charged.customer,
-        subject_id=charged.subject_id,
-    )
-    if differences:
-        detail = f"charge {charged.charge_id}: {'; '.join(differences)}"
-        await open_exception(conn, "mismatch", str(pending.id), detail)
-        await release(conn, payment)
+    if not await is_what_was_asked(conn, payment, charged):
         return None
     await record_charged(conn, payment, charged)
     await store.write_paid(conn, pending, charge_id=charged.charge_id, paid_at=datetime.now(UTC))
@@ -160,9 +149,4 @@ async def watch(db: Database, purchase_id: UUID, age: timedelta) -> None:
         if await store.lock_pending(conn, purchase_id) is None:
             # Settled since it was looked at, which closed what was open about it.
             return
-        await open_exception(
-            conn,
-            "outcome_unknown",
-            str(purchase_id),
-            "the processor's answer was lost and nothing proves yet whether the card was charged",
-        )
+        await open_unknown(conn, purchase_id)

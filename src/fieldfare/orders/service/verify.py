@@ -8,14 +8,10 @@ Everything is read in pages, so memory is bounded by the catalogue's history alo
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from datetime import datetime, timedelta
-from functools import lru_cache
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from uuid import UUID
 
-from fieldfare.catalog.model import Portfolio, Rows
-from fieldfare.catalog.rules import build_catalogue
 from fieldfare.catalog.service.verifying import list_past_catalogues
 from fieldfare.db.pool import Connection
 from fieldfare.kernel.currency import RateRefused, UnknownCurrency, charge_minor, get_currency
@@ -23,31 +19,38 @@ from fieldfare.kernel.findings import Finding
 from fieldfare.kernel.money import micro_from_cents
 from fieldfare.ledger.service.verify import all_deductions, find_deductions, wallet_ranges
 from fieldfare.orders import store
-from fieldfare.orders.model import Share
-from fieldfare.orders.rules import price_cents, split_offset
+from fieldfare.orders.model import OrderKind
+from fieldfare.orders.rules import price_cents
 from fieldfare.orders.service.verify_cards import (
     frozen_lines,
     verify_cards,
     verify_orphan_payments,
+)
+from fieldfare.orders.service.verify_catalogue import (
+    PastCatalogues,
+    catalogue_faults,
+    differences,
+    of_line,
+    of_purchase,
+    past_catalogues,
 )
 
 PAGE_ROWS = 2_000
 LOWEST_ID, HIGHEST_ID = UUID(int=0), UUID(int=2**128 - 1)
 # An entry's id is drawn right after its purchase's. The first 48 bits of an id are milliseconds.
 ENTRY_SLACK = 3_600_000 << 80
-# An order is priced a moment before its id is drawn, and an id knows no finer time than this.
-PRICED_WITHIN = timedelta(minutes=1)
-ID_GRAIN = timedelta(milliseconds=1)
-CATALOGUES_KEPT = 64
 UNPAID = ("pending", "failed")
-
-PastPortfolios = Callable[[int, int | None, datetime], list[Portfolio]]
-"""What a portfolio may have been when it was ordered: by revision, portfolio id, instant."""
+NOTHING_OF: dict[OrderKind, dict[str, Any]] = {
+    "offset": {"trees": 0, "project_id": None},
+    "tree": {"mass_mg": 0, "portfolio_id": None, "unit_price_cents": None},
+    "project": {"trees": 0, "portfolio_id": None, "unit_price_cents": None},
+}
+"""What a purchase of each kind does not have."""
 
 
 async def verify_orders(conn: Connection, page_rows: int = PAGE_ROWS) -> AsyncIterator[Finding]:
     """Every purchase, line and total that does not agree with the rest."""
-    past = _past_portfolios(await list_past_catalogues(conn))
+    past = past_catalogues(await list_past_catalogues(conn))
     after = LOWEST_ID
     while page := await store.list_purchases_from(conn, after_id=after, at_most=page_rows):
         async for finding in _verify_page(conn, page, past):
@@ -63,29 +66,8 @@ async def verify_orders(conn: Connection, page_rows: int = PAGE_ROWS) -> AsyncIt
         yield finding
 
 
-def _past_portfolios(catalogues: Mapping[int, Rows]) -> PastPortfolios:
-    @lru_cache(CATALOGUES_KEPT)
-    def sold(revision: int, instant: datetime) -> dict[int, Portfolio]:
-        return build_catalogue(catalogues[revision], revision, instant).portfolios
-
-    @lru_cache(CATALOGUES_KEPT)
-    def changes(revision: int) -> list[datetime]:
-        return sorted({price.effective_at for price in catalogues[revision].prices})
-
-    def portfolios(revision: int, portfolio_id: int | None, at: datetime) -> list[Portfolio]:
-        if revision not in catalogues or portfolio_id is None:
-            return []
-        since, until = at - PRICED_WITHIN, at + ID_GRAIN
-        before = [instant for instant in changes(revision) if instant <= since]
-        within = [instant for instant in changes(revision) if since < instant <= until]
-        found = (sold(revision, instant).get(portfolio_id) for instant in [*before[-1:], *within])
-        return [portfolio for portfolio in found if portfolio is not None]
-
-    return portfolios
-
-
 async def _verify_page(
-    conn: Connection, page: list[Any], past: PastPortfolios
+    conn: Connection, page: list[Any], past: PastCatalogues
 ) -> AsyncIterator[Finding]:
     ids = [purchase["id"] for purchase in page]
     lines: dict[UUID, list[Any]] = defaultdict(list)
@@ -100,26 +82,18 @@ async def _verify_page(
     for purchase in page:
         own_lines = lines[purchase["id"]]
         for message in _purchase_faults(purchase, own_lines, debits.get(purchase["id"], [])):
-            yield _of_purchase(purchase, message)
+            yield of_purchase(purchase, message)
         is_pending = purchase["state"] == "pending"
         meant = frozen_lines(purchase) if is_pending else own_lines
-        for finding in _catalogue_faults(purchase, meant, past):
+        for finding in catalogue_faults(purchase, meant, past):
             yield _of_quote(purchase, finding) if is_pending else finding
     async for finding in verify_cards(conn, page):
         yield finding
 
 
-def _of_purchase(purchase: Any, message: str) -> Finding:
-    return Finding("orders.purchase", f"id={purchase['id']}", message)
-
-
 def _of_quote(purchase: Any, finding: Finding) -> Finding:
     """A line that is not written yet is named by the purchase that holds it."""
-    return _of_purchase(purchase, f"with its frozen quote: {finding.message}")
-
-
-def _of_line(line: Any, message: str) -> Finding:
-    return Finding("orders.line", f"id={line['id']}", message)
+    return of_purchase(purchase, f"with its frozen quote: {finding.message}")
 
 
 def _purchase_faults(
@@ -139,16 +113,15 @@ def _purchase_faults(
 
 def _own_faults(purchase: Any) -> Iterator[str]:
     """What a purchase says that its own other columns gainsay."""
-    expected: dict[str, Any] = {"charge_minor": _charge_minor(purchase)}
+    expected = {"charge_minor": _charge_minor(purchase), **NOTHING_OF[purchase["kind"]]}
     if purchase["kind"] == "offset":
         unit_price_cents = purchase["unit_price_cents"] or 0
         expected["amount_cents"] = price_cents(purchase["mass_mg"], unit_price_cents)
-        expected["trees"] = 0
+    # Nothing that is sold is taxed yet.
+    expected |= {"tax_rate_ppm": 0, "tax_minor": 0}
     if purchase["payment_method"] == "credits":
-        expected |= {"currency": "USD", "rate": 1, "tax_rate_ppm": 0}
-    if purchase["payment_method"] == "credits" or purchase["tax_rate_ppm"] == 0:
-        expected["tax_minor"] = 0
-    yield from _differences(purchase, expected)
+        expected |= {"currency": "USD", "rate": 1}
+    yield from differences(purchase, expected)
 
 
 def _charge_minor(purchase: Any) -> int | None:
@@ -172,81 +145,11 @@ def _sum_faults(purchase: Any, lines: list[Any]) -> Iterator[str]:
             yield f"the {column} of its lines sum to {said}, should be {total}"
 
 
-def _catalogue_faults(purchase: Any, lines: list[Any], past: PastPortfolios) -> list[Finding]:
-    """What differs from the order as the catalogue of its time prices and splits it.
-
-    Around a price's instant more than one catalogue may have been meant: the nearest one counts.
-    """
-    if purchase["kind"] != "offset":
-        return []
-    meant = past(purchase["price_revision"], purchase["portfolio_id"], purchase["created_at"])
-    if not meant:
-        message = (
-            f"revision {purchase['price_revision']} of the catalogue does not sell portfolio "
-            f"{purchase['portfolio_id']} at {purchase['created_at'].isoformat()}"
-        )
-        return [_of_purchase(purchase, message)]
-    return min((list(_offset_faults(purchase, lines, one)) for one in meant), key=len)
-
-
-def _offset_faults(purchase: Any, lines: list[Any], portfolio: Portfolio) -> Iterator[Finding]:
-    owned = {
-        "unit_price_cents": portfolio.cost_per_ton_cents,
-        # A custom portfolio is sold to its own account only.
-        "account_id": portfolio.account_id or purchase["account_id"],
-    }
-    for message in _differences(purchase, owned):
-        yield _of_purchase(purchase, message)
-    if purchase["state"] == "failed":
-        return
-    shares = split_offset(
-        portfolio, mass_mg=purchase["mass_mg"], amount_cents=purchase["amount_cents"]
-    )
-    due = {share.project.id: share for share in shares}
-    for line in lines:
-        share = due.pop(line["project_id"], None)
-        if share is None:
-            yield _of_line(
-                line,
-                f"project {line['project_id']} is not in portfolio {portfolio.id}, or there twice",
-            )
-        else:
-            for message in _differences(line, _line_columns(purchase, share)):
-                yield _of_line(line, message)
-    for project_id in due:
-        yield _of_purchase(purchase, f"its line of project {project_id} is not there")
-
-
-def _line_columns(purchase: Any, share: Share) -> dict[str, Any]:
-    return {
-        "account_id": purchase["account_id"],
-        "partner_id": share.project.partner_id,
-        "kind": share.kind,
-        "standing": share.project.standing,
-        "certification_status": share.project.certification_status,
-        "weight_ppm": share.weight_ppm,
-        "unit_price_micro": share.project.unit_price_micro,
-        "mass_mg": share.mass_mg,
-        "trees": share.trees,
-        "amount_micro": share.amount_micro,
-        "billed_micro": share.billed_micro,
-        "partner_share_ppm": share.project.partner_share_ppm,
-        "partner_micro": share.partner_micro,
-        "margin_micro": share.margin_micro,
-    }
-
-
-def _differences(row: Any, expected: Mapping[str, Any]) -> Iterator[str]:
-    for column, value in expected.items():
-        if row[column] != value:
-            yield f"{column} is {row[column]}, should be {value}"
-
-
 async def _verify_orphans(conn: Connection, page_rows: int) -> AsyncIterator[Finding]:
     after = LOWEST_ID
     while page := await store.list_orphan_lines(conn, after_id=after, at_most=page_rows):
         for line in page:
-            yield _of_line(line, f"its purchase {line['purchase_id']} is not there")
+            yield of_line(line, f"its purchase {line['purchase_id']} is not there")
         after = page[-1]["id"]
 
 

@@ -16,6 +16,17 @@ async def open_exception(conn: Connection, kind: ExceptionKind, subject: str, de
     await store.open_exception(conn, new_id(), kind=kind, subject=subject, detail=detail)
 
 
+async def open_exception_once(
+    conn: Connection, kind: ExceptionKind, subject: str, detail: str
+) -> None:
+    """The same for what is looked at again and again: once closed, it does not come back.
+
+    Another `detail` is other news.
+    """
+    if not await store.has_said(conn, kind, subject, detail):
+        await open_exception(conn, kind, subject, detail)
+
+
 async def list_exceptions(conn: Connection) -> list[OpenException]:
     """What is open, oldest first, up to five hundred."""
     return await store.list_open_exceptions(conn, LISTED)

@@ -1,7 +1,7 @@
 """The processor's events: kept once, told to whoever is concerned, and answered at once."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -9,11 +9,17 @@ from fieldfare.db.ids import new_id
 from fieldfare.db.pool import Connection, Database, transaction
 from fieldfare.integrations.stripe.events import read_event, verify_event
 from fieldfare.integrations.stripe.model import Event, EventRefused
+from fieldfare.kernel.ids import floor_id
 from fieldfare.notifications.service.outbox import tell
 from fieldfare.payments import store
 from fieldfare.payments.errors import EventNotAccepted
 
 EVENT_TOPIC = "stripe_event"
+EVENTS_KEPT = timedelta(days=90)
+"""A quarter, so that what came of an event can be explained while its quarter's books are open. The
+processor sends none again after so long, and what it tells of persons should lie here no longer."""
+EVENTS_AT_ONCE = 1_000
+EVENT_BATCHES = 5_000
 
 
 class EventDesk(Protocol):
@@ -70,3 +76,21 @@ async def mark_done(conn: Connection, identifier: UUID) -> bool:
         return False
     await store.update_event_done(conn, identifier)
     return True
+
+
+async def delete_old_events(db: Database, now: datetime) -> int:
+    """Delete events that were worked on long ago, in short transactions; gives how many."""
+    done_before = now - EVENTS_KEPT
+    deleted = 0
+    for _ in range(EVENT_BATCHES):
+        async with transaction(db) as conn:
+            gone = await store.delete_old_events(
+                conn,
+                before_id=floor_id(done_before),
+                done_before=done_before,
+                at_most=EVENTS_AT_ONCE,
+            )
+        deleted += gone
+        if gone < EVENTS_AT_ONCE:
+            break
+    return deleted

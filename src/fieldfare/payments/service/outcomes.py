@@ -26,6 +26,7 @@ from fieldfare.integrations.stripe.model import (
 )
 from fieldfare.payments import rules, store
 from fieldfare.payments.model import Payment
+from fieldfare.payments.service.exceptions import open_exception
 
 
 async def send(db: Database, gateway: StripeGateway, payment: Payment) -> Outcome:
@@ -100,6 +101,35 @@ async def release(conn: Connection, payment: Payment) -> None:
 async def lock_sent_again(conn: Connection, payment: Payment) -> bool:
     """Whether the request went out more than once; until the transaction ends it cannot again."""
     return await store.lock_sent_again(conn, payment.id)
+
+
+async def is_what_was_asked(conn: Connection, payment: Payment, charged: Charged) -> bool:
+    """In the caller's transaction: whether a charge may settle a payment.
+
+    One that differs goes on the list of exceptions, and nobody waits for its answer any longer.
+    """
+    differences = rules.mismatches(
+        payment,
+        amount_minor=charged.amount_minor,
+        currency=charged.currency,
+        customer=charged.customer,
+        subject_id=charged.subject_id,
+    )
+    if differences:
+        detail = f"charge {charged.charge_id}: {'; '.join(differences)}"
+        await open_exception(conn, "mismatch", str(payment.subject_id), detail)
+        await release(conn, payment)
+    return not differences
+
+
+async def open_unknown(conn: Connection, subject_id: UUID) -> None:
+    """Put a purchase or a top-up whose outcome is still unknown on the list of exceptions."""
+    await open_exception(
+        conn,
+        "outcome_unknown",
+        str(subject_id),
+        "the processor's answer was lost and nothing proves yet whether the card was charged",
+    )
 
 
 async def record_charged(conn: Connection, payment: Payment, charged: Charged) -> None:

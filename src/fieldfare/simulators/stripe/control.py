@@ -52,6 +52,7 @@ TRUTHS = {
     "transfers": "transfer",
     "webhook_endpoints": "webhook_endpoint",
 }
+_FUNDS = {"topup": "tu_1", "payout": "po_1", "stripe_fee": "fee_1", "reserve_transaction": "rsv_1"}
 _LOOPBACK = ("127.", "::1", "::ffff:127.")
 
 
@@ -86,6 +87,8 @@ class _Dispute(msgspec.Struct, forbid_unknown_fields=True):
     outcome: Literal["open", "won", "lost"] = "open"
     reason: str = "fraudulent"
     inquiry: bool = False
+    amount: int | None = None
+    """A part of the charge, where the bank disputes no more than that."""
 
 
 class _Outcome(msgspec.Struct, forbid_unknown_fields=True):
@@ -95,6 +98,8 @@ class _Outcome(msgspec.Struct, forbid_unknown_fields=True):
 class _Funds(msgspec.Struct, forbid_unknown_fields=True):
     amount: int
     currency: str
+    type: Literal["topup", "payout", "stripe_fee", "reserve_transaction"] = "topup"
+    """What moves without any call: from and to the bank, what the processor charges or holds."""
 
 
 async def serve_control(world: World, request: Request) -> Reply:
@@ -208,7 +213,9 @@ def _dispute(call: Call, body: bytes) -> Thing:
     get(call.db, "charge", wish.charge, param="charge")
     dispute = disputes.find_dispute(call, wish.charge)
     if dispute is None or wish.outcome == "open":
-        dispute = disputes.open_dispute(call, wish.charge, reason=wish.reason, inquiry=wish.inquiry)
+        dispute = disputes.open_dispute(
+            call, wish.charge, reason=wish.reason, inquiry=wish.inquiry, part=wish.amount
+        )
     if wish.outcome == "open":
         return dispute
     return disputes.close_dispute(call, dispute, wish.outcome)
@@ -227,8 +234,8 @@ def _authenticate_setup(call: Call, body: bytes) -> Thing:
 def _add_funds(call: Call, body: bytes) -> Thing:
     wish = msgspec.json.decode(body, type=_Funds)
     code = known_currency(wish.currency).code.lower()
-    source = {"id": new_id("tu_1"), "currency": code}
-    return record(call, "topup", source, wish.amount, description="Funds added by control")
+    source = {"id": new_id(_FUNDS[wish.type]), "currency": code}
+    return record(call, wish.type, source, wish.amount, description="Moved by control")
 
 
 def _list_requests(call: Call, _: bytes) -> Thing:

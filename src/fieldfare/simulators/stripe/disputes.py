@@ -44,16 +44,26 @@ def find_dispute(call: Call, charge: str) -> Thing | None:
 
 
 def open_dispute(
-    call: Call, identifier: str, *, reason: str = "fraudulent", inquiry: bool = False
+    call: Call,
+    identifier: str,
+    *,
+    reason: str = "fraudulent",
+    inquiry: bool = False,
+    part: int | None = None,
 ) -> Thing:
-    """Dispute a paid charge; raises `ApiError` if it is not paid or disputed already."""
+    """Dispute what was not refunded of a paid charge, or a `part` of that, in minor units.
+
+    Raises `ApiError` if it is not paid, or disputed already.
+    """
     charge = settle(call, identifier)
-    if not charge["paid"] or charge["disputed"] or charge["refunded"]:
+    left = charge["amount"] - charge["amount_refunded"]
+    amount = left if part is None else part
+    if not charge["paid"] or charge["disputed"] or not 0 < amount <= left:
         raise refused(f"Charge {identifier} cannot be disputed.", param="charge")
     dispute = new(
         "dispute",
         call.now_s,
-        amount=charge["amount"] - charge["amount_refunded"],
+        amount=amount,
         currency=charge["currency"],
         charge=charge["id"],
         payment_intent=charge["payment_intent"],

@@ -1,14 +1,12 @@
 """What may be sent again, what counts as lost, and what an answer must match."""
 
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from fieldfare.kernel.currency import get_currency
-from fieldfare.payments.model import Exchange, NewPayment, Payment
+from fieldfare.payments.model import NewPayment, Payment
 
 RESEND_WITHIN = timedelta(hours=23)
 """The processor forgets a key after 24 hours; an hour is kept for clocks and slow requests."""
@@ -19,7 +17,8 @@ LIST_SLACK = timedelta(minutes=5)
 REQUEST_LEASE = timedelta(seconds=30)
 """As long as whoever sent the request may still be waiting for its answer."""
 EXCEPTION_AFTER = timedelta(hours=1)
-IN_DOLLARS = Exchange(currency=get_currency("USD"), rate=Decimal(1))
+SHORTEST_WAIT = timedelta(minutes=1)
+LONGEST_WAIT = timedelta(hours=1)
 
 
 def processor_key(payment_id: UUID) -> str:
@@ -84,3 +83,8 @@ def mismatches(
         for name, expected, found in compared
         if found != expected
     ]
+
+
+def look_again_in(age: timedelta) -> timedelta:
+    """When the timer of something as old as this, and still unknown, looks again: ever later."""
+    return min(max(age, SHORTEST_WAIT), LONGEST_WAIT)

@@ -1,17 +1,17 @@
-"""Order lists and the public feed on the wire."""
+"""`GET /api/offset-orders` on the wire: an account's totals, and a line in the list's casing."""
 
 from decimal import Decimal
 
 import msgspec
 
 from fieldfare.catalog.model import Catalogue
-from fieldfare.impact.model import FeedEntry, Stats
+from fieldfare.impact.model import Stats
 from fieldfare.impact.rules import flights_taken, miles_driven, trees_per_year
+from fieldfare.impact.schemas.showing import Showing, instant_or_none
 from fieldfare.kernel.clock import rfc3339
 from fieldfare.kernel.mass import tonnes_from_mg
 from fieldfare.kernel.money import cents_from_micro
 from fieldfare.orders.model import LineRow
-from fieldfare.orders.service.desk import certificate_url
 
 
 class StatsBody(msgspec.Struct, rename="camel"):
@@ -26,17 +26,19 @@ class StatsBody(msgspec.Struct, rename="camel"):
 
 
 class OffsetOrderRow(msgspec.Struct):
-    """One project's part of an offset order, in the list's own casing."""
+    """One project's part of an order, in the list's own casing."""
 
     id: str
     order_group_id: str
     created_at: str
     tons: Decimal
+    """As bought."""
     amount_paid_by_customer: Decimal
     """US cents, always."""
     charge_currency: str
     note: str | None
     portfolio_id: int | None
+    """Null for an order of one project."""
     project_id: int
     project_name: str
     certification_status: str
@@ -47,7 +49,10 @@ class OffsetOrderRow(msgspec.Struct):
     on_behalf_of_email: str | None
     metadata: dict[str, str]
     refunded_at: str | None
+    """When all of it was refunded."""
     certificate_url: str
+    refunded_tons: Decimal
+    """Of `tons`, what was refunded."""
 
 
 def stats_body(stats: Stats) -> StatsBody:
@@ -63,16 +68,11 @@ def stats_body(stats: Stats) -> StatsBody:
     )
 
 
-def offset_order_row(
-    line: LineRow, catalogue: Catalogue, public_url: str, *, test: bool
-) -> OffsetOrderRow:
-    """A line as the list shows it; the project's name is today's.
-
-    In test mode its id says so, and its certificate is found by the order group id.
-    """
+def offset_order_row(line: LineRow, catalogue: Catalogue, showing: Showing) -> OffsetOrderRow:
+    """A line as the list shows it; the project's name is today's."""
     project = catalogue.projects.get(line.project_id)
     return OffsetOrderRow(
-        id=f"test_oo_{line.id.hex}" if test else str(line.id),
+        id=showing.line_id(line, "offset"),
         order_group_id=line.group_id,
         created_at=rfc3339(line.created_at),
         tons=tonnes_from_mg(line.mass_mg),
@@ -89,35 +89,7 @@ def offset_order_row(
         on_behalf_of_name=line.on_behalf_of_name,
         on_behalf_of_email=line.on_behalf_of_email,
         metadata=line.metadata or {},
-        refunded_at=rfc3339(line.refunded_at) if line.refunded_at else None,
-        certificate_url=f"{public_url}/certificates/{line.group_id}"
-        if test
-        else certificate_url(public_url, line.certificate_slug),
-    )
-
-
-class FeedRow(msgspec.Struct):
-    """One order of the public feed."""
-
-    id: str
-    name: str
-    image_url: str | None
-    portfolio_id: int | None
-    portfolio_name: str
-    tons: Decimal
-    created_at: str
-    profile_url: str | None
-
-
-def feed_row(entry: FeedEntry) -> FeedRow:
-    """An order as the public feed shows it; the group id stays behind."""
-    return FeedRow(
-        id=entry.id,
-        name=entry.name,
-        image_url=entry.image_url,
-        portfolio_id=entry.portfolio_id,
-        portfolio_name=entry.portfolio_name,
-        tons=tonnes_from_mg(entry.mass_mg),
-        created_at=rfc3339(entry.created_at),
-        profile_url=entry.profile_url,
+        refunded_at=instant_or_none(line.refunded_at),
+        certificate_url=showing.certificate_url(line),
+        refunded_tons=tonnes_from_mg(line.refunded_mg),
     )
