@@ -34,8 +34,8 @@ check: $(DEV_STAMP) ## Lint, format, types, imports, migrations
 unit: $(DEV_STAMP) ## The tests that need no database
 	@$(PYTEST) tests/unit
 
-chaos: $(DEV_STAMP) ## The long fault campaign
-	@$(PYTEST) tests/chaos -m long
+chaos: $(DEV_STAMP) ## The long campaigns: faults, kills, thousands of operations
+	@$(PYTEST) tests -m long
 
 schema: $(DEV_STAMP) ## Write migrations/schema.sql anew, after a change of a migration
 	@$(PYTHON) -m tests.tidy.write_schema

@@ -1405,8 +1405,8 @@ processor''s own dashboard and learned of.';
 
 COMMENT ON COLUMN payments.refund.refund_id IS 'The processor''s id, once it is known.';
 
-COMMENT ON COLUMN payments.refund.credits_cents IS 'Of a top-up''s refund, the credits that leave the wallet with it, at once when we ask for it; null for
-an order''s.';
+COMMENT ON COLUMN payments.refund.credits_cents IS 'Of a top-up''s refund, the credits that left the wallet with it, at once when we asked for it; 0 if they
+came back because it failed, null for an order''s.';
 
 CREATE VIEW payments.balance_source AS
  SELECT p.charge_id AS source_id,

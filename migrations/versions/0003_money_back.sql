@@ -172,8 +172,8 @@ comment on table payments.refund is
 processor''s own dashboard and learned of.';
 comment on column payments.refund.refund_id is 'The processor''s id, once it is known.';
 comment on column payments.refund.credits_cents is
-'Of a top-up''s refund, the credits that leave the wallet with it, at once when we ask for it; null for
-an order''s.';
+'Of a top-up''s refund, the credits that left the wallet with it, at once when we asked for it; 0 if they
+came back because it failed, null for an order''s.';
 
 alter table payments.dispute add column settled_at timestamptz;
 comment on column payments.dispute.settled_at is

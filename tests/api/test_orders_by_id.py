@@ -10,7 +10,7 @@ from tests.support.client import Api, assert_refused
 FIELDS = [
     "purchaseId", "orderGroupId", "kind", "state", "paymentMethod", "amountCharged", "currency",
     "amountInUsdCents", "tons", "trees", "portfolioId", "projectId", "createdAt", "paidAt",
-    "refundedAt", "certificateUrl",
+    "refundedAt", "certificateUrl", "amountRefunded", "refunds",
 ]  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def test_an_order_is_shown_as_it_was_placed(placed: tuple[Api, Any]) -> None:
     )
     assert (shown["kind"], shown["state"], shown["paymentMethod"]) == ("offset", "paid", "credits")
     assert (shown["trees"], shown["portfolioId"], shown["projectId"]) == (0, 2, None)
-    assert shown["refundedAt"] is None
+    assert (shown["refundedAt"], shown["amountRefunded"], shown["refunds"]) == (None, 0, [])
     assert shown["createdAt"].endswith("Z")
     assert shown["paidAt"] >= shown["createdAt"]
 

@@ -10,6 +10,8 @@ import pytest
 
 from fieldfare.accounts import service as accounts
 from fieldfare.db.pool import Connection
+from fieldfare.ledger.model import MAX_BALANCE_CENTS
+from fieldfare.ledger.service.credits import adjust_credits
 from tests.support.cards import TIMEOUT_S, TOP_UP_CENTS, TOP_UP_PATH, CardShop, Team, card_shop
 from tests.support.client import assert_refused
 from tests.support.waiting import wait_until
@@ -202,6 +204,21 @@ def test_what_a_card_cannot_be_charged_in_its_currency_is_refused(shop: CardShop
     refused = shop.top_up(team, "k", cents=4_444_445)
     assert "99999999" in assert_refused(refused, 400, "above_maximum", FIELD)["message"]
     assert shop.top_up(team, "k", cents=4_444_444).json()["amountCharged"] == 99_999_990
+    shop.agree(team)
+
+
+def test_a_wallet_that_is_full_is_not_charged_for(shop: CardShop) -> None:
+    team = shop.team()
+    first = shop.top_up(team, "first")
+    room = MAX_BALANCE_CENTS - TOP_UP_CENTS
+    shop.stage.write(
+        lambda conn: adjust_credits(conn, team.id, change_cents=room - 100, reason="For tests")
+    )
+    assert_refused(shop.top_up(team, "k", cents=101), 400, "above_maximum", FIELD)
+    assert len(shop.sent()) == 1
+    # What went through before has its answer, and what just fits is taken.
+    assert shop.top_up(team, "first").content == first.content
+    assert shop.top_up(team, "k", cents=100).json()["creditBalance"] == MAX_BALANCE_CENTS
     shop.agree(team)
 
 

@@ -91,7 +91,7 @@ def test_charges_are_held_against_their_orders(shop: CardShop) -> None:
         ]
 
     for outcome in shop.stage.do(reconcile_twice):
-        assert outcome == {"charges": 2, "settled": 0, "without_order": 1}
+        assert outcome.items() >= {"charges": 2, "settled": 0, "without_order": 1}.items()
     assert [one.kind for one in shop.exceptions()] == ["charge_without_order"]
 
 

@@ -33,12 +33,12 @@ from fieldfare.integrations.stripe.gateway import StripeGateway, create_customer
 from fieldfare.jobs import JobContext
 from fieldfare.kernel.money import dollars_from_cents
 from fieldfare.ledger.service import adjusting
-from fieldfare.ledger.service.credits import adjust_credits
+from fieldfare.ledger.service.credits import adjust_credits, get_wallet
 from fieldfare.orders import store
 from fieldfare.orders.model import Party
 from fieldfare.orders.service import erasing
 from fieldfare.settings import Settings
-from tests.support.cards import CardShop, Team, card_shop, environment_of
+from tests.support.cards import ORDER, PATH, CardShop, Team, card_shop, environment_of
 from tests.support.mail_sink import running_sink
 from tests.support.placing import order_of, placing
 from tests.support.waiting import wait_until
@@ -74,7 +74,12 @@ class Life:
         self.owner, self.team = shop.stage.write(self._open)
         shop.stage.do(self._give_card)
         self.metadata = {f"k-{self.canary[:20]}": self.canary, "plain": f"of {self.canary}"}
-        self.groups = [self._order("stripe"), self._order("credits")]
+        self.groups = [
+            self._order("stripe"),
+            self._order("credits"),
+            self._order("credits", "/api/tree-orders", amountOfTrees=1),
+            self._order("stripe", "/api/project-orders", projectId=18, amountInUsdCents=100),
+        ]
         shop.stage.do(self._hide)
         # The processor's own words name the person too.
         self.dispute = self.disputed(self.groups[0], "open")
@@ -83,14 +88,16 @@ class Life:
 
     async def _open(self, conn: Connection) -> tuple[int, Team]:
         now = datetime.now(UTC)
-        words = {"name": f"Ada {self.canary}", "billing_email": self.email, "now": now}
-        owner = await accounts.open_user(conn, **words)
+        name = f"Ada {self.canary}"
+        owner = await accounts.open_user(conn, name=name, billing_email=self.email, now=now)
         await accounts.add_password(conn, owner, self.email, "four words do well", now)
         provider: ProviderKind = "google"
         await accounts.add_provider_identity(conn, owner, provider, self.canary, now)
         await accounts.make_operator(conn, owner, "support", now)
         await accounts.issue_token(conn, owner, "personal", f"of {self.canary}", now)
-        team = await accounts.open_team(conn, owner_id=owner, **words)
+        team = await accounts.open_team(
+            conn, name=name, owner_id=owner, billing_email=self.email, now=now
+        )
         issued = await accounts.issue_token(conn, team, "team_live", f"of {self.canary}", now)
         await accounts.issue_token(conn, team, "team_test", f"of {self.canary}", now)
         await accounts.set_refill(conn, team, below_cents=1, amount_cents=500)
@@ -118,16 +125,15 @@ class Life:
             await accounts.keep_card(conn, self.team.id, card)
         self.customer = card.customer
 
-    def _order(self, method: str) -> str:
-        answer = self.shop.order(
-            self.team,
-            f"{method} {self.canary}",
-            paymentMethod=method,
-            note=f"For {self.canary}\nwith love",
-            onBehalfOfName=f"Grace {self.canary}",
-            onBehalfOfEmail=self.email,
-            metadata=self.metadata,
-        )
+    def _order(self, method: str, path: str = PATH, **fields: Any) -> str:
+        persons = {
+            "note": f"For {self.canary}\nwith love",
+            "onBehalfOfName": f"Grace {self.canary}",
+            "onBehalfOfEmail": self.email,
+            "metadata": self.metadata,
+        }
+        body = {"paymentMethod": method, **persons, **(fields or ORDER)}
+        answer = self.shop.post(body, self.team, f"{method} {self.canary}", path=path)
         assert answer.status_code == 200, answer.text
         return str(answer.json()["id"])
 
@@ -170,9 +176,7 @@ class Life:
         """Leave no credits."""
 
         async def adjust(conn: Connection) -> None:
-            (cents,) = await conn.fetchrow(
-                "select balance_cents from ledger.wallet where account_id = $1", self.team.id
-            )
+            cents = (await get_wallet(conn, self.team.id)).balance_cents
             await adjust_credits(conn, self.team.id, change_cents=-cents, reason="Paid out")
 
         self.shop.stage.write(adjust)
@@ -204,34 +208,33 @@ def life(shop: CardShop) -> Life:
     return Life(shop)
 
 
-def environment(shop: CardShop, **more: str | None) -> dict[str, str | None]:
+def environment(shop: CardShop) -> dict[str, str | None]:
     """What a command is started with."""
     return {
         "DATABASE_URL": shop.database_url,
         "DATABASE_URL_FILE": None,
         "FIELDFARE_ADJUST_ALONE_UP_TO": None,
         **environment_of(shop),
-        **more,
     }
 
 
-def erase(shop: CardShop, *words: object, given: str = "", **more: str | None) -> Any:
+def erase(shop: CardShop, *words: object, given: str = "") -> Any:
     """How `fieldfare erase` ends."""
     arguments = ["erase", *map(str, words)]
-    return CliRunner().invoke(app, arguments, input=given, env=environment(shop, **more))
+    return CliRunner().invoke(app, arguments, input=given, env=environment(shop))
 
 
-def erased(shop: CardShop, *words: object, **more: str | None) -> str:
+def erased(shop: CardShop, *words: object) -> str:
     """What it says when nothing is left to do."""
-    result = erase(shop, *words, "--yes", **more)
+    result = erase(shop, *words, "--yes")
     assert result.exit_code == 0, result.output
     assert result.stderr == ""
     return str(result.stdout)
 
 
-def refused(shop: CardShop, *words: object, **more: str | None) -> str:
+def refused(shop: CardShop, *words: object) -> str:
     """The line on stderr of one that was refused."""
-    result = erase(shop, *words, "--yes", **more)
+    result = erase(shop, *words, "--yes")
     assert result.exit_code == 1, result.output
     assert result.stdout == ""
     (line,) = result.stderr.splitlines()
@@ -268,7 +271,7 @@ def test_of_an_account_no_word_is_left_and_every_figure(shop: CardShop, life: Li
     total = shop.get("/api/offset-orders", life.team).json()["stats"]["totalTons"]
     assert total > 0
     said = erased(shop, "--account", life.team.id)
-    for words in ("tokens 2,", "memberships 1,", "names of 2,", "find them by 4."):
+    for words in ("tokens 2,", "memberships 1,", "names of 4,", "find them by 8."):
         assert words in said
     assert "Customers deleted at the card processor: 1" in said
     left = erased(shop, "--account", life.owner)
@@ -476,7 +479,9 @@ def test_what_is_asked_for_must_be_there_and_agreed_to(shop: CardShop) -> None:
 
 def test_without_a_key_or_an_answer_of_the_processor_it_says_so(shop: CardShop, life: Life) -> None:
     life.spend()
-    keyless = erase(shop, "--account", life.team.id, "--yes", FIELDFARE_STRIPE_KEY=None)
+    words = ["erase", "--account", str(life.team.id), "--yes"]
+    without = environment(shop) | {"FIELDFARE_STRIPE_KEY": None}
+    keyless = CliRunner().invoke(app, words, env=without)
     assert keyless.exit_code == 1
     assert life.customer in keyless.stderr
     assert "FIELDFARE_STRIPE_KEY" in keyless.stderr
@@ -544,7 +549,7 @@ def test_a_kill_half_way_leaves_the_rest_to_the_next_run(shop: CardShop, life: L
     Running(shop, life.team.id).kill_after("is closed")
     assert "orders.party" in life.where_it_is()
     assert shop.order(life.team).status_code == 403
-    Running(shop, life.team.id).kill_after("names of 2,")
+    Running(shop, life.team.id).kill_after("names of 4,")
     assert "orders.party" not in life.where_it_is()
     shop.stripe.fault(
         "hang", when="after", s=20, path=f"{CUSTOMERS}/{life.customer}", method="DELETE"
@@ -564,13 +569,13 @@ def test_a_kill_half_way_leaves_the_rest_to_the_next_run(shop: CardShop, life: L
 
 
 def test_of_an_order_nothing_but_figures_is_left(shop: CardShop, life: Life) -> None:
-    card, credit = life.groups
+    card, credit, trees, project = life.groups
     before = books(shop, life.team.id)
     assert "names of 1," in erased(shop, "--group", credit)
     assert "names of 0," in erased(shop, "--group", credit)
     rows = shop.get("/api/offset-orders", life.team).json()["offsetOrders"]
     words = ("note", "on_behalf_of_name", "on_behalf_of_email", "metadata")
-    assert {row["order_group_id"] for row in rows} == {card, credit}
+    assert {row["order_group_id"] for row in rows} == {card, credit, project}
     for row in rows:
         said = [row[word] for word in words]
         if row["order_group_id"] == credit:
@@ -578,11 +583,11 @@ def test_of_an_order_nothing_but_figures_is_left(shop: CardShop, life: Life) -> 
         else:
             assert all(said)
     found = shop.get("/api/offset-orders", life.team, **{"metadata[plain]": f"of {life.canary}"})
-    assert {row["order_group_id"] for row in found.json()["offsetOrders"]} == {card}
-    assert "impact.hidden_order" not in life.where_it_is()
+    assert {row["order_group_id"] for row in found.json()["offsetOrders"]} == {card, project}
     (purchase_id,) = shop.sql("select purchase_id from orders.charge where charge_id = %s", card)
-    assert "names of 1," in erased(shop, "--group", purchase_id[0])
-    assert not {"orders.party", "orders.tag"} & life.where_it_is()
+    for group in (purchase_id[0], trees, project):
+        assert "names of 1," in erased(shop, "--group", group)
+    assert not {"orders.party", "orders.tag", "impact.hidden_order"} & life.where_it_is()
     assert books(shop, life.team.id) == before
     assert shop.findings() == []
 

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from fieldfare.kernel.errors import ProblemError
 from fieldfare.ledger.service.credits import adjust_credits
 from fieldfare.orders.jobs import reconcile
+from fieldfare.orders.service.history import list_recent_purchases
 from fieldfare.payments.errors import NotRefundable, RefundNotMade, RefundOutcomeUnknown
 from tests.support.cards import ORDER_CENTS, CardShop, Team, card_shop
 from tests.support.refunds import (
@@ -25,7 +27,7 @@ from tests.support.waiting import wait_until
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 ORDER_MG = 450_000_000
-SPREAD = {"tons": 0.45, "portfolioId": 12}
+SPREAD: dict[str, Any] = {"tons": 0.45, "portfolioId": 12}
 """$10.40 over seven projects, one of them not certified."""
 SPREAD_CENTS = 1040
 
@@ -165,6 +167,23 @@ def test_what_goes_back_is_shown_everywhere(shop: CardShop) -> None:
     listed = shop.get("/api/offset-orders", team).json()
     assert listed["stats"]["totalTons"] == 0
     shop.agree(team)
+
+
+def test_the_public_feed_shows_what_stands(shop: CardShop) -> None:
+    team = shop.team()
+    purchase_id, _ = bought(shop, team)
+
+    def shown() -> list[int]:
+        recent = shop.stage.write(
+            lambda conn: list_recent_purchases(conn, without_ids=[], at_most=30)
+        )
+        return [one.mass_mg for one in recent if str(one.id) == purchase_id]
+
+    assert shown() == [ORDER_MG]
+    part = refund(shop, purchase_id, 204)
+    assert shown() == [ORDER_MG - part.mass_mg]
+    refund(shop, purchase_id)
+    assert shown() == []
 
 
 # ------------------------------------------------------------------------------------ what may not
@@ -343,6 +362,33 @@ def test_a_refund_of_a_charge_that_is_not_ours_is_noted(shop: CardShop) -> None:
     assert "noted" in shop.work()
     assert shop.sql("select count(*) from payments.inbox where done_at is null") == [(0,)]
     assert shop.findings() == []
+
+
+def test_a_refund_made_at_the_processor_that_takes_its_time(shop: CardShop) -> None:
+    team = shop.team("pm_card_pendingRefund")
+    purchase_id, charge_id = bought(shop, team)
+    refund_at_processor(shop, charge_id, 500)
+    shop.flush_events()
+    shop.work()
+    assert shop.state(purchase_id) == "paid"
+    with pytest.raises(NotRefundable, match=r"2\.04 USD can still go back"):
+        refund(shop, purchase_id, 205)
+    shop.agree(team)
+    shop.pass_time(2 * HOUR)
+    assert "settled" in shop.work()
+    assert (refunded_minor(shop, purchase_id), shop.exceptions()) == (500, [])
+    shop.agree(team)
+
+
+def test_a_refund_made_at_the_processor_that_had_failed_when_it_was_seen(shop: CardShop) -> None:
+    team = shop.team("pm_card_refundFail")
+    purchase_id, charge_id = bought(shop, team)
+    refund_at_processor(shop, charge_id)
+    shop.pass_time(MINUTE)
+    wait_until_failed(shop)
+    shop.flush_events()
+    shop.work()
+    assert (shop.state(purchase_id), shop.exceptions(), shop.findings()) == ("paid", [], [])
 
 
 # ---------------------------------------------------------------------- refunds that end later

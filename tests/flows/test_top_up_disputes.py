@@ -18,7 +18,7 @@ from fieldfare.orders.jobs import reconcile
 from fieldfare.orders.jobs.disputing import follow_dispute
 from fieldfare.payments.errors import NotRefundable, RefundNotMade, RefundOutcomeUnknown
 from fieldfare.payments.service.top_ups.refunding import find_top_up_id, refund_top_up
-from tests.support.cards import ORDER_CENTS, CardShop, Team, card_shop
+from tests.support.cards import INTENTS, ORDER_CENTS, CardShop, Team, card_shop
 from tests.support.client import assert_refused
 from tests.support.money_back import held_in, money_back_agrees
 
@@ -321,6 +321,20 @@ def test_disputes_race_refunds_and_orders(shop: CardShop) -> None:
         assert shop.balance(team) == (TEN - ORDER_CENTS if has_order else 0)
         assert shop.owed(team) == 0
     money_back_agrees(shop, *teams)
+
+
+def test_a_dispute_of_what_is_not_known_to_be_paid_settles_it_first(shop: CardShop) -> None:
+    team = shop.team()
+    shop.stripe.fault("reset", when="after", method="POST", path=INTENTS)
+    shop.stripe.fault("500", method="GET", path=INTENTS)
+    assert shop.top_up(team, cents=TEN).status_code == 502
+    (charge,) = shop.charges()
+    seen = look_up(shop, shop.dispute(charge["id"], "lost"))
+    said = shop.stage.do(lambda db, gateway: follow_dispute(db, gateway, seen))
+    assert (said, shop.balance(team), shop.owed(team)) == ("lost", 0, 0)
+    assert entries(shop, team) == [("top_up", TEN), ("refund", -TEN)]
+    hear(shop)
+    money_back_agrees(shop, team)
 
 
 # ------------------------------------------------------------------------- what a person looks at

@@ -187,6 +187,9 @@ def test_the_same_refund_again_is_one(shop: CardShop) -> None:
     charge_id, refund_id = top_up(shop, team), new_id()
     first = refund(shop, charge_id, 300, refund_id)
     assert refund(shop, charge_id, 300, refund_id) == first
+    assert refund(shop, charge_id, None, refund_id) == first
+    with pytest.raises(NotRefundable, match=r"stands for a refund of 3\.00 USD"):
+        refund(shop, charge_id, 301, refund_id)
     assert shop.balance(team) == TEN - 300
     assert len(shop.sent(path=REFUNDS)) == 1
     hear(shop)

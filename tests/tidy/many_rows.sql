@@ -128,3 +128,10 @@ insert into payments.top_up (
 select pg_temp.spread_id(n, 'top_up'), 10001 + n % 200, 'request', 5000, 'paid', 'ch_t' || n,
     pg_temp.spread_id(n, 'top_up_entry'), now(), now()
 from generate_series(0, 3999) as n;
+
+insert into orders.refund (
+    id, purchase_id, account_id, origin, state, amount_minor, currency, reason, created_at
+)
+select pg_temp.spread_id(n, 'refund'), pg_temp.spread_id(n, 'purchase'), 10001 + n % 200, 'operator',
+    'pending', 1, 'USD', '', now()
+from generate_series(0, 1999) as n;

@@ -239,12 +239,13 @@ for no key update;
 
 -- name: lock_owned_teams!
 -- The teams that a user owns, so that no two owners leave at once.
-select t.id
-from accounts.account t
-join accounts.member m on m.team_id = t.id
-where m.user_id = :user_id and m.role = 'owner'
-order by t.id
-for no key update of t;
+select id
+from accounts.account
+where id = any(array(
+    select team_id from accounts.member where user_id = :user_id and role = 'owner'
+))
+order by id
+for no key update;
 
 -- name: list_teams_left_alone
 -- The teams that nobody but this user owns.

@@ -103,11 +103,17 @@ def show_report(report: Report) -> Iterator[str]:
 
 
 def _column(micros: list[int], currency: str) -> list[str]:
+    """Exact figures, their decimal points one below the other; nothing where there is nothing."""
+    decimals = get_currency(currency).decimals
     values = [scaled(micro, MICRO_DECIMALS) for micro in micros]
-    finest = max(-int(value.as_tuple().exponent) for value in values)
-    decimals = max(finest, get_currency(currency).decimals)
-    return [f"{value:,.{decimals}f}" if value else "" for value in values[:-1]] + [
-        f"{values[-1]:,f}"
+    finest = [max(decimals, -int(value.as_tuple().exponent)) for value in values]
+    shown = [f"{value:,.{places}f}" for value, places in zip(values, finest, strict=True)]
+    widest = max(finest)
+    # Without a fraction there is no point either.
+    blanks = [widest - places + (widest > 0 == places) for places in finest]
+    cells = [text + " " * blank for text, blank in zip(shown, blanks, strict=True)]
+    return [cell if micro else "" for cell, micro in zip(cells[:-1], micros, strict=False)] + [
+        cells[-1]
     ]
 
 

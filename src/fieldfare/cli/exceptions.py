@@ -20,8 +20,8 @@ WAYS_OUT: dict[ExceptionKind, tuple[str, ...]] = {
     "outcome_unknown": (
         "it settles itself as soon as the processor's list shows the charge, or 25 hours after it "
         "was last sent: wait, unless the customer cannot",
-        "look the payment up in the processor's dashboard by the purchase id in its metadata; "
-        "nothing has to be entered here, the next look finds it",
+        "look the payment up in the processor's dashboard by the id in its metadata, the order's "
+        "or the top-up's; nothing has to be entered here, the next look finds it",
     ),
     "charge_without_order": (
         "refund the charge in the processor's dashboard, then resolve this with the refund's id",
@@ -29,7 +29,7 @@ WAYS_OUT: dict[ExceptionKind, tuple[str, ...]] = {
     ),
     "mismatch": (
         "the charge differs from what was asked: refund it in the processor's dashboard, then "
-        "resolve this with the refund's id; the order stays unpaid",
+        "resolve this with the refund's id; the order or top-up stays unpaid",
         "if it is a refund that differs, correct what differs in the processor's dashboard and "
         "resolve this with what was done",
     ),

@@ -6,6 +6,7 @@ from fieldfare.cli.account import account_app
 from fieldfare.cli.books import books_command
 from fieldfare.cli.catalog import catalog_app
 from fieldfare.cli.credits import credits_app
+from fieldfare.cli.disputes import disputes_command
 from fieldfare.cli.erase import erase_command
 from fieldfare.cli.exceptions import exceptions_app
 from fieldfare.cli.feed import feed_app
@@ -37,6 +38,7 @@ app.command("migrate")(migrate_command)
 app.command("verify")(verify_command)
 app.command("books")(books_command)
 app.command("refund")(refund_command)
+app.command("disputes")(disputes_command)
 app.command("routes")(routes_command)
 app.command("erase")(erase_command)
 app.add_typer(account_app, name="account")

@@ -16,9 +16,11 @@ from fieldfare.kernel.findings import Finding
 from fieldfare.ledger.service.verify import verify_ledger
 from fieldfare.orders.service.verify import verify_orders
 from fieldfare.orders.service.verify_balance import verify_trial_balance
+from fieldfare.orders.service.verify_disputes import verify_disputes
 from fieldfare.orders.service.verify_refunds import verify_refunds
 from fieldfare.payments.service.balance import catch_up
 from fieldfare.payments.service.verify_balance import verify_balance
+from fieldfare.payments.service.verify_returns import verify_returns
 from fieldfare.payments.service.verify_top_ups import verify_top_ups
 
 Check = Callable[[Connection], AsyncIterator[Finding]]
@@ -29,6 +31,8 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("top-ups: against their payments, entries and legs", verify_top_ups),
     ("orders: purchases against lines, debits, prices and totals", verify_orders),
     ("refunds: against what they took back and what moved the money", verify_refunds),
+    ("top-ups that went back: against the wallets and their legs", verify_returns),
+    ("disputes: against orders, top-ups and legs", verify_disputes),
     ("processor: its record of our balance against what moved it", verify_balance),
     ("books: the trial balance against wallets and processor", verify_trial_balance),
 )

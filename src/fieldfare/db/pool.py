@@ -5,6 +5,7 @@ that talks to another system calls `assert_no_transaction()` first.
 """
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import asyncpg
 import msgspec
 
-from fieldfare.kernel.errors import Unavailable
+from fieldfare.kernel.errors import AnswerLost, Contended, Unavailable
 
 if TYPE_CHECKING:
     Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
@@ -28,6 +29,8 @@ _in_transaction: ContextVar[bool] = ContextVar("in_transaction", default=False)
 ACQUIRE_TIMEOUT_S = 5.0
 STATEMENT_TIMEOUT_MS = 15_000
 DEADLOCK_TRIES = 4
+DEADLOCK_REST_S = 0.02
+"""At most, before the second try; twice as long each time."""
 
 DATABASE_DOWN = (
     asyncpg.PostgresConnectionError,
@@ -37,6 +40,8 @@ DATABASE_DOWN = (
     asyncpg.InvalidCatalogNameError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
+    # A database whose operator lets nobody connect for the time being.
+    asyncpg.ObjectNotInPrerequisiteStateError,
     OSError,
     TimeoutError,
 )
@@ -98,17 +103,42 @@ async def open_database(url: str, *, pool_size: int, application: str) -> Databa
 async def connection(db: Database) -> AsyncIterator[Connection]:
     """Borrow a connection for single statements; each commits by itself.
 
-    Raises `Unavailable` (503) if the database does not answer.
+    Raises `Unavailable` (503) if the database does not answer: then nothing was done, unless it is
+    `AnswerLost`. `Contended` is what `retry_deadlocks` tries again.
     """
+    borrowed = False
     try:
         async with db.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as conn:
+            borrowed = True
             yield conn
-    except DATABASE_DOWN as error:
-        raise Unavailable(
-            "The database does not answer. Send the request again in a moment; "
-            "with the same Idempotency-Key it cannot take effect twice.",
+    except asyncpg.TransactionRollbackError as error:
+        raise Contended(
+            "The database undid this in favour of a rival. Send the request again in a moment.",
             code="database_unavailable",
         ) from error
+    except DATABASE_DOWN as error:
+        if borrowed and _may_be_done(error):
+            raise AnswerLost(_AWAY, code="database_unavailable") from error
+        raise Unavailable(_AWAY, code="database_unavailable") from error
+
+
+_AWAY = (
+    "The database does not answer. Send the request again in a moment; "
+    "with the same Idempotency-Key it cannot take effect twice."
+)
+
+
+def _may_be_done(error: BaseException) -> bool:
+    """Whether a statement, a COMMIT among them, may have been carried out although it failed so.
+
+    Not if the server itself has said what is wrong: it does so only before it commits. Not if the
+    connection was known to be closed before anything was sent.
+    """
+    told = error.__cause__ if isinstance(error, asyncpg.ConnectionDoesNotExistError) else error
+    if isinstance(told, asyncpg.PostgresError):
+        # Of the connection's end, it is a pooler that tells; it does not know either.
+        return isinstance(told, asyncpg.PostgresConnectionError)
+    return not isinstance(told, asyncpg.InterfaceError)
 
 
 @asynccontextmanager
@@ -123,12 +153,16 @@ async def transaction(db: Database) -> AsyncIterator[Connection]:
 
 
 async def retry_deadlocks(work: Callable[[], Awaitable[T]]) -> T:
-    """Run `work`, a whole transaction, again if the server chose it to break a deadlock."""
-    for _ in range(DEADLOCK_TRIES - 1):
+    """Run `work`, a whole transaction, again if the server chose it to give way to a rival.
+
+    Raises `Contended` if that happens too often.
+    """
+    for number in range(DEADLOCK_TRIES - 1):
         try:
             return await work()
-        except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
-            continue
+        except Contended:
+            # By chance, so that those who met do not meet again.
+            await asyncio.sleep(random.uniform(0, DEADLOCK_REST_S * 2**number))
     return await work()
 
 

@@ -24,7 +24,7 @@ class ErrorBody(msgspec.Struct, omit_defaults=True):
     param: str | None = None
     """The field to blame, where one is."""
     purchase_id: str | None = msgspec.field(default=None, name="purchaseId")
-    """The order whose outcome is not known yet."""
+    """The order or top-up whose outcome is not known yet."""
 
 
 def json_answer(

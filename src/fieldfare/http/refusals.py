@@ -14,7 +14,7 @@ from fieldfare.kernel.errors import ProblemError, Unavailable
 
 _log = structlog.get_logger(__name__)
 
-_FRAMEWORK = {
+FRAMEWORK = {
     404: ("not_found", "There is nothing at this path. The API's paths start with /api/."),
     405: ("method_not_allowed", "This path takes other methods: see the Allow header."),
     413: (
@@ -43,7 +43,7 @@ def answer_framework(request: Request[Any, Any, Any], refusal: HTTPException) ->
         status = 404
     elif isinstance(cause, OSError) or status >= 500:
         return answer_defect(request, refusal)
-    code, message = _FRAMEWORK.get(
+    code, message = FRAMEWORK.get(
         status, ("invalid_request", f"The request cannot be read: {refusal.detail}")
     )
     return json_answer(

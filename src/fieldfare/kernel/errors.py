@@ -7,6 +7,8 @@
     ├── Conflict                409     the same request is still running
     ├── KeyReused               422     an idempotency key came with another body
     └── Unavailable             503     try again later
+        ├── AnswerLost          503     … unless somebody above knows what may have been done
+        └── Contended           503     the database preferred a rival, and undid everything
 
 A feature adds leaves in its own `errors.py`, each with a fixed `code`. A message always names the
 next step. Whatever is not a `ProblemError` is a defect of ours and is logged as one.
@@ -18,7 +20,7 @@ from typing import ClassVar
 class ProblemError(Exception):
     """Something a client is told about: `status` (HTTP), `code`, `message`, maybe what it is about.
 
-    `param` names the field to blame, `purchase_id` an order whose outcome is not known.
+    `param` names the field to blame, `purchase_id` the order or top-up whose outcome is not known.
     """
 
     status: ClassVar[int] = 400
@@ -80,3 +82,14 @@ class Unavailable(ProblemError):
     status = 503
     code = "unavailable"
     retry_after_s = 1
+
+
+class AnswerLost(Unavailable):
+    """503: the connection broke before the database's answer came, so it may have been done.
+
+    Who knows what that was tells the client of it instead: to send it again might do it twice.
+    """
+
+
+class Contended(Unavailable):
+    """503: the database undid a transaction to break a deadlock, or for the sake of its order."""

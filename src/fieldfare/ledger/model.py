@@ -41,6 +41,10 @@ MovementTotals: TypeAlias = dict[tuple[MovementKind, Book, str], int]
 """The same of one movement, by kind, book and currency; none that is zero."""
 
 
+MAX_BALANCE_CENTS = 10**12
+"""What a wallet can hold, as its table has it."""
+
+
 class Wallet(msgspec.Struct, frozen=True, kw_only=True):
     """What an account holds, as of one moment."""
 

@@ -739,3 +739,20 @@ order by f.refund_id, f.line_id;
 -- name: list_refunds_of_ids
 -- Those of some ids that are a refund's.
 select id, purchase_id, state, amount_minor from orders.refund where id = any(:ids::uuid[]);
+
+-- name: list_disputed_from
+-- Purchases that are disputed: a page of those after an id.
+select id from orders.purchase where state = 'disputed' and id > :after_id
+order by id
+limit :at_most::integer;
+
+-- name: list_lost_from
+-- What lost disputes took of purchases: a page of those after an id.
+select id, purchase_id
+from orders.refund
+where origin = 'dispute' and id > :after_id
+order by id
+limit :at_most::integer;
+
+-- name: list_states_of_ids
+select id, state from orders.purchase where id = any(:purchase_ids::uuid[]);

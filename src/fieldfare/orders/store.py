@@ -505,9 +505,7 @@ async def find_refund_of_key(
     conn: Connection, purchase_id: UUID, request_key: str
 ) -> OrderRefund | None:
     """The refund of a purchase that somebody asked for under this name."""
-    row = await _queries.find_refund_of_key(
-        conn, purchase_id=purchase_id, request_key=request_key
-    )
+    row = await _queries.find_refund_of_key(conn, purchase_id=purchase_id, request_key=request_key)
     return None if row is None else OrderRefund(**row)
 
 
@@ -595,3 +593,21 @@ async def list_refund_lines_of(conn: Connection, refund_ids: Sequence[UUID]) -> 
 async def list_refunds_of_ids(conn: Connection, ids: Sequence[UUID]) -> dict[UUID, Any]:
     """Those of the ids under which there is a refund: purchase_id, state, amount_minor."""
     return {row["id"]: row async for row in _queries.list_refunds_of_ids(conn, ids=ids)}
+
+
+async def list_disputed_from(conn: Connection, *, after_id: UUID, at_most: int) -> list[UUID]:
+    """A page of the purchases that are disputed, by id."""
+    rows = _queries.list_disputed_from(conn, after_id=after_id, at_most=at_most)
+    return [row["id"] async for row in rows]
+
+
+async def list_lost_from(conn: Connection, *, after_id: UUID, at_most: int) -> list[Any]:
+    """A page of what lost disputes took of purchases: id, purchase_id."""
+    rows = _queries.list_lost_from(conn, after_id=after_id, at_most=at_most)
+    return [row async for row in rows]
+
+
+async def list_states_of_ids(conn: Connection, purchase_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The states of those of the ids under which there is a purchase."""
+    rows = _queries.list_states_of_ids(conn, purchase_ids=purchase_ids)
+    return {row["id"]: row["state"] async for row in rows}

@@ -64,6 +64,17 @@ class AboveMaximum(InvalidRequest):
     code = "above_maximum"
 
 
+class WalletFull(AboveMaximum):
+    """400: the wallet could not hold what was bought; nothing was charged."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The account's wallet cannot hold so many credits. Spend some first, or send a "
+            "smaller amount.",
+            param="amountInUsdCents",
+        )
+
+
 class NoPaymentMethod(AccessRefused):
     """403: a card is to be charged and none is on file."""
 

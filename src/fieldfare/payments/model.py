@@ -226,6 +226,21 @@ class Dispute(msgspec.Struct, frozen=True, kw_only=True):
     opened_at: datetime
 
 
+class OpenDispute(msgspec.Struct, frozen=True, kw_only=True):
+    """A dispute that is not decided yet, with what it is about."""
+
+    dispute_id: str
+    amount_minor: int
+    currency: str
+    reason: str
+    """In the processor's words, for instance `fraudulent`."""
+    opened_at: datetime
+    subject: Subject
+    subject_id: UUID
+    account_id: int
+    charge_id: str
+
+
 class Remains(msgspec.Struct, frozen=True, kw_only=True):
     """Of a top-up, what was not given back yet: the card's money, and the credits it bought."""
 

@@ -344,11 +344,13 @@ set credits_cents = :credits_cents
 where dispute_id = :dispute_id and state = 'lost';
 
 -- name: list_open_disputes
--- Disputes that are not decided yet, by id: a page of them.
-select dispute_id, payment_id, amount_minor, currency, state, opened_at
-from payments.dispute
-where state = 'open' and dispute_id > :after_id
-order by dispute_id
+-- Disputes that are not decided yet, with what they are about, by id: a page of them.
+select d.dispute_id, d.amount_minor, d.currency, d.reason, d.opened_at, p.subject, p.subject_id,
+    p.account_id, p.charge_id
+from payments.dispute d
+join payments.payment p on p.id = d.payment_id
+where d.state = 'open' and d.dispute_id > :after_id
+order by d.dispute_id
 limit :at_most::integer;
 
 -- name: list_disputes_from
@@ -366,17 +368,18 @@ from (
 left join payments.payment p on p.id = d.payment_id
 order by d.dispute_id;
 
--- name: list_disputed_subjects
--- Those of some purchases or top-ups about which a dispute is open.
-select distinct p.subject_id
+-- name: list_disputes_of_subjects
+-- Every dispute about some purchases or top-ups.
+select d.dispute_id, d.state, p.subject_id
 from payments.payment p
 join payments.dispute d on d.payment_id = p.id
-where p.subject_id = any(:subject_ids::uuid[]) and d.state = 'open';
+where p.subject_id = any(:subject_ids::uuid[])
+order by d.dispute_id;
 
 -- name: list_top_up_refunds_from
 -- Refunds of top-ups after an id, with their payment: a page of them.
-select r.id, r.amount_minor, r.currency, r.state, r.origin, r.request, r.processor_key,
-    r.credits_cents, r.failure_code, p.subject, p.subject_id, p.charge_id, p.currency as payment_currency
+select r.id, r.payment_id, r.amount_minor, r.currency, r.state, r.origin, r.request, r.processor_key,
+    r.credits_cents, p.subject, p.subject_id, p.charge_id, p.currency as payment_currency
 from payments.refund r
 join payments.payment p on p.id = r.payment_id
 where r.id > :after_id and p.subject = 'top_up'
@@ -384,38 +387,37 @@ order by r.id
 limit :at_most::integer;
 
 -- name: list_returns_of_top_ups
--- Of each of some top-ups, the credits that its refunds and lost disputes say went with them.
-select p.subject_id, sum(g.credits_cents) as credits_cents
+-- What refunds and lost disputes of some top-ups say of credits that went with them.
+select p.subject_id, p.account_id, g.table_name, g.row_key, g.credits_cents
 from payments.payment p
 join (
-    select payment_id, credits_cents::numeric
+    select payment_id, 'payments.refund' as table_name, 'id=' || id as row_key, credits_cents
     from payments.refund
     where state = 'succeeded' and failure_code is null
     union all
-    select payment_id, credits_cents::numeric
+    select payment_id, 'payments.dispute', 'dispute_id=' || dispute_id, credits_cents
     from payments.dispute
     where state = 'lost'
 ) as g on g.payment_id = p.id
-where p.subject = 'top_up' and p.subject_id = any(:top_up_ids::uuid[])
-group by p.subject_id;
+where p.subject = 'top_up' and p.subject_id = any(:top_up_ids::uuid[]) and g.credits_cents <> 0
+order by p.subject_id, g.row_key;
 
--- name: list_credits_gone
--- Of each account of a range, the credits that went with refunds and lost disputes of its top-ups, or
--- are held by a refund under way.
-select p.account_id, sum(g.credits_cents) as credits_cents
+-- name: list_returns_of_accounts
+-- The same of all top-ups of a range of accounts, with what a refund under way holds.
+select p.subject_id, p.account_id, g.table_name, g.row_key, g.credits_cents
 from payments.payment p
 join (
-    select payment_id, credits_cents::numeric
+    select payment_id, 'payments.refund' as table_name, 'id=' || id as row_key, credits_cents
     from payments.refund
     where state = 'pending' or (state = 'succeeded' and failure_code is null)
     union all
-    select payment_id, credits_cents::numeric
+    select payment_id, 'payments.dispute', 'dispute_id=' || dispute_id, credits_cents
     from payments.dispute
     where state = 'lost'
 ) as g on g.payment_id = p.id
 where p.subject = 'top_up' and g.credits_cents <> 0
     and p.account_id > :above_account_id and p.account_id <= :up_to_account_id
-group by p.account_id;
+order by p.account_id, g.row_key;
 
 -- name: find_returned^
 -- What refunds and disputes have made of a payment. A refund that came back does not count.

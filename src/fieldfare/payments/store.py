@@ -20,6 +20,7 @@ from fieldfare.payments.model import (
     ExchangeRate,
     InboxEvent,
     NewTopUp,
+    OpenDispute,
     OpenException,
     Payment,
     RateSource,
@@ -395,10 +396,12 @@ async def update_dispute_credits(conn: Connection, dispute_id: str, credits_cent
     await _queries.update_dispute_credits(conn, dispute_id=dispute_id, credits_cents=credits_cents)
 
 
-async def list_open_disputes(conn: Connection, *, after_id: str, at_most: int) -> list[Dispute]:
+async def list_open_disputes(
+    conn: Connection, *, after_id: str, at_most: int
+) -> list[OpenDispute]:
     """A page of the disputes that are not decided yet, by id."""
     rows = _queries.list_open_disputes(conn, after_id=after_id, at_most=at_most)
-    return [Dispute(**row) async for row in rows]
+    return [OpenDispute(**row) async for row in rows]
 
 
 async def list_disputes_from(conn: Connection, *, after_id: str, at_most: int) -> list[Any]:
@@ -407,10 +410,10 @@ async def list_disputes_from(conn: Connection, *, after_id: str, at_most: int) -
     return [row async for row in rows]
 
 
-async def list_disputed_subjects(conn: Connection, subject_ids: Sequence[UUID]) -> set[UUID]:
-    """Those of some purchases or top-ups about which a dispute is open."""
-    rows = _queries.list_disputed_subjects(conn, subject_ids=subject_ids)
-    return {row["subject_id"] async for row in rows}
+async def list_disputes_of_subjects(conn: Connection, subject_ids: Sequence[UUID]) -> list[Any]:
+    """Every dispute about some purchases or top-ups: dispute_id, state, subject_id."""
+    rows = _queries.list_disputes_of_subjects(conn, subject_ids=subject_ids)
+    return [row async for row in rows]
 
 
 async def list_top_up_refunds_from(conn: Connection, *, after_id: UUID, at_most: int) -> list[Any]:
@@ -419,22 +422,23 @@ async def list_top_up_refunds_from(conn: Connection, *, after_id: UUID, at_most:
     return [row async for row in rows]
 
 
-async def list_returns_of_top_ups(
-    conn: Connection, top_up_ids: Sequence[UUID]
-) -> dict[UUID, int]:
-    """The credits in US cents that went with refunds and lost disputes, by top-up."""
+async def list_returns_of_top_ups(conn: Connection, top_up_ids: Sequence[UUID]) -> list[Any]:
+    """What says that credits of some top-ups are gone.
+
+    Columns subject_id, account_id, table_name, row_key, credits_cents.
+    """
     rows = _queries.list_returns_of_top_ups(conn, top_up_ids=top_up_ids)
-    return {row["subject_id"]: int(row["credits_cents"] or 0) async for row in rows}
+    return [row async for row in rows]
 
 
-async def list_credits_gone(
+async def list_returns_of_accounts(
     conn: Connection, *, above_account_id: int, up_to_account_id: int
-) -> dict[int, int]:
-    """The same by account of a range, with what refunds under way hold."""
-    rows = _queries.list_credits_gone(
+) -> list[Any]:
+    """The same for a range of accounts, with what refunds under way hold."""
+    rows = _queries.list_returns_of_accounts(
         conn, above_account_id=above_account_id, up_to_account_id=up_to_account_id
     )
-    return {row["account_id"]: int(row["credits_cents"]) async for row in rows}
+    return [row async for row in rows]
 
 
 async def find_returned(conn: Connection, payment_id: UUID) -> Returned:
@@ -607,9 +611,7 @@ async def empty_events(
     Gives where the page ends (None: there is none), how many were emptied, and how many wait to be
     worked on first.
     """
-    row = await _queries.empty_events(
-        conn, named_ids=named_ids, after_id=after_id, at_most=at_most
-    )
+    row = await _queries.empty_events(conn, named_ids=named_ids, after_id=after_id, at_most=at_most)
     return row["last_id"], row["emptied"], row["waiting"]
 
 

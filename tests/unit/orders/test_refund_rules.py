@@ -1,5 +1,6 @@
 """Splitting refunds: whatever the sequence, nothing is created, and the last one closes exactly."""
 
+from fractions import Fraction
 from uuid import UUID
 
 import pytest
@@ -14,6 +15,7 @@ from fieldfare.orders.model import (
     StandingLine,
 )
 from fieldfare.orders.rules import (
+    asked_minor,
     check_same_request,
     describe_refund,
     refundable_minor,
@@ -151,9 +153,7 @@ def test_the_state_follows_from_what_is_back(
 
 def purchase(state: PurchaseState = "paid", refunded: int = 0, currency: str = "USD") -> Purchase:
     """An order of 704."""
-    return Purchase(
-        **PURCHASE | {"state": state, "refunded_minor": refunded, "currency": currency}
-    )
+    return Purchase(**PURCHASE | {"state": state, "refunded_minor": refunded, "currency": currency})
 
 
 @pytest.mark.parametrize(
@@ -214,3 +214,37 @@ def test_a_key_stands_for_one_refund() -> None:
     check_same_request(refund, purchase(), amount_minor=200)
     with pytest.raises(NotRefundable, match="2 USD already, and 3 USD was asked"):
         check_same_request(refund, purchase(), amount_minor=300)
+
+
+@pytest.mark.parametrize(
+    ("amount", "code", "minor"),
+    [
+        (None, "USD", None),
+        (Fraction("5.00"), "USD", 500),
+        (Fraction("5.01"), "EUR", 501),
+        (Fraction(5), "JPY", 5),
+        (Fraction("0.015"), "KWD", 15),
+        (Fraction(-1), "USD", -100),
+    ],
+)
+def test_an_amount_in_whole_units_is_counted_as_the_processor_does(
+    amount: Fraction | None, code: str, minor: int | None
+) -> None:
+    assert asked_minor(amount, code) == minor
+
+
+@pytest.mark.parametrize(
+    ("amount", "code", "said"),
+    [
+        (
+            "0.001",
+            "USD",
+            "USD has 2 decimals, so this amount cannot go back. Give one such as 0.05",
+        ),
+        ("1.5", "JPY", "JPY has 0 decimals"),
+        ("0.0001", "KWD", "such as 0.01"),
+    ],
+)
+def test_an_amount_finer_than_its_currency_is_refused(amount: str, code: str, said: str) -> None:
+    with pytest.raises(NotRefundable, match=said):
+        asked_minor(Fraction(amount), code)

@@ -140,7 +140,7 @@ async def _repay(conn: Connection, account_id: int, repaid_cents: int) -> int:
             )
         ],
         group_id=None,
-        description="Taken for what a lost dispute had left owed",
+        description="Taken for what was still owed",
     )
     return balance_cents
 

@@ -134,8 +134,7 @@ def _check_state(purchase: Purchase) -> None:
                 "It is not known yet whether this order was charged. Wait until it is settled: "
                 "`fieldfare exceptions list` shows it if that takes more than an hour."
             )
-        case "failed":
-            raise NotRefundable("This order was never charged. There is nothing to refund.")
+    raise NotRefundable("This order was never charged. There is nothing to refund.")
 
 
 def _said(amount_minor: int, purchase: Purchase) -> str:

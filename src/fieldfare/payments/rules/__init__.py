@@ -16,6 +16,7 @@ from fieldfare.payments.rules.disputing import (
     dispute_mismatches,
     dispute_movement,
     dispute_refund,
+    dispute_return,
     moved,
     next_steps,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "dispute_mismatches",
     "dispute_movement",
     "dispute_refund",
+    "dispute_return",
     "frozen_refund",
     "frozen_request",
     "is_bookable",

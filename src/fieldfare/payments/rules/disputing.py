@@ -57,8 +57,13 @@ def _first_steps(status: str) -> tuple[Step, ...] | None:
 
 
 def dispute_movement(dispute_id: str) -> UUID:
-    """The movement in the journal that all money of a dispute belongs to."""
+    """The movement in the journal that the money of a dispute leaves by, and what follows it."""
     return uuid5(NAMESPACE_URL, f"fieldfare:dispute:{dispute_id}")
+
+
+def dispute_return(dispute_id: str) -> UUID:
+    """The movement by which the money of a dispute that was won comes back."""
+    return uuid5(NAMESPACE_URL, f"fieldfare:dispute:{dispute_id}:won")
 
 
 def dispute_refund(dispute_id: str) -> UUID:

@@ -59,7 +59,6 @@ async def import_balance(db: Database, gateway: StripeGateway) -> Imported:
     async for page in _pages(db, gateway):
         async with transaction(db) as conn:
             recorded += await record_transactions(conn, page)
-            await _refuse(conn, page)
     matched = await match_again(db)
     async with transaction(db) as conn:
         unexplained = await _list_unexplained(conn)
@@ -82,7 +81,10 @@ async def _pages(db: Database, gateway: StripeGateway) -> AsyncIterator[list[Bal
 
 
 async def record_transactions(conn: Connection, page: Sequence[BalanceTransaction]) -> int:
-    """Keep what is new of a page, with its legs; gives how many that are."""
+    """Keep what is new of a page, with its legs; gives how many that are.
+
+    Amounts whose smallest unit is not known cannot be kept; a person hears of each once.
+    """
     seen = [
         (one, rules.role_of(one.kind, one.category))
         for one in page
@@ -92,7 +94,19 @@ async def record_transactions(conn: Connection, page: Sequence[BalanceTransactio
     fresh = await store.insert_transactions(conn, seen)
     await store.match_transactions(conn, fresh)
     await _book(conn, fresh)
+    for one in page:
+        if not rules.is_bookable(one.currency):
+            await open_exception_once(
+                conn, "unknown_transaction", one.transaction_id, _refusal_of(one)
+            )
     return len(fresh)
+
+
+def _refusal_of(one: BalanceTransaction) -> str:
+    return (
+        f"{one.kind} of {one.amount_minor} {one.currency}: it is not in the books, which do not "
+        "know this currency"
+    )
 
 
 async def _book(conn: Connection, transaction_ids: Sequence[str]) -> None:
@@ -132,17 +146,6 @@ async def _list_unexplained(conn: Connection) -> int:
         )
         await open_exception(conn, "unknown_transaction", row["transaction_id"], detail)
     return len(rows)
-
-
-async def _refuse(conn: Connection, page: Sequence[BalanceTransaction]) -> None:
-    """Amounts whose smallest unit is not known cannot be booked; a person hears of each once."""
-    for one in page:
-        if not rules.is_bookable(one.currency):
-            detail = (
-                f"{one.kind} of {one.amount_minor} {one.currency}: it is not in the books, which "
-                "do not know this currency"
-            )
-            await open_exception_once(conn, "unknown_transaction", one.transaction_id, detail)
 
 
 async def catch_up(

@@ -10,13 +10,14 @@ come, how often and when.
 """
 
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 from fieldfare.db.pool import Connection
 from fieldfare.integrations.stripe.model import SeenDispute
-from fieldfare.ledger.model import Book
+from fieldfare.ledger.model import Book, Leg
 from fieldfare.ledger.service import posting
 from fieldfare.payments import rules, store
-from fieldfare.payments.model import Dispute, Payment
+from fieldfare.payments.model import Dispute, OpenDispute, Payment
 from fieldfare.payments.rules import Step
 from fieldfare.payments.service.exceptions import open_exception_once
 
@@ -52,10 +53,12 @@ async def _take(
     match step:
         case "open":
             await _open(conn, payment, kept, seen)
-            await _move(conn, seen, into="disputes", out_of="processor")
+            legs = _legs(seen, into="disputes", out_of="processor")
+            await _post(conn, seen, rules.dispute_movement(seen.dispute_id), legs)
         case "win":
             await store.update_dispute_closed(conn, seen.dispute_id, "won")
-            await _move(conn, seen, into="processor", out_of="disputes")
+            legs = _legs(seen, into="processor", out_of="disputes")
+            await _post(conn, seen, rules.dispute_return(seen.dispute_id), legs)
         case "lose":
             await store.update_dispute_closed(conn, seen.dispute_id, "lost")
 
@@ -77,17 +80,11 @@ async def _open(
     await store.insert_dispute(conn, opened, seen.reason)
 
 
-async def _move(
-    conn: Connection,
-    seen: SeenDispute,
-    *,
-    into: Book,
-    out_of: Book,
-    amount_minor: int | None = None,
-) -> None:
-    moving_minor = seen.amount_minor if amount_minor is None else amount_minor
-    legs = rules.moved(seen.currency, moving_minor, into=into, out_of=out_of)
-    movement_id = rules.dispute_movement(seen.dispute_id)
+def _legs(seen: SeenDispute, *, into: Book, out_of: Book) -> list[Leg]:
+    return rules.moved(seen.currency, seen.amount_minor, into=into, out_of=out_of)
+
+
+async def _post(conn: Connection, seen: SeenDispute, movement_id: UUID, legs: list[Leg]) -> None:
     await posting.post(conn, movement_id, "dispute", legs, f"Dispute {seen.dispute_id}")
 
 
@@ -97,7 +94,8 @@ async def record_excess(conn: Connection, seen: SeenDispute, taken_minor: int) -
     if not excess_minor:
         return
     # The money is gone, and nobody has given up anything for it yet.
-    await _move(conn, seen, into="suspense", out_of="disputes", amount_minor=excess_minor)
+    legs = rules.moved(seen.currency, excess_minor, into="suspense", out_of="disputes")
+    await _post(conn, seen, rules.dispute_movement(seen.dispute_id), legs)
     await say_unclear(
         conn,
         seen,
@@ -112,17 +110,12 @@ async def say_unclear(conn: Connection, seen: SeenDispute, said: str) -> None:
     await open_exception_once(conn, "dispute_unclear", seen.dispute_id, detail)
 
 
-async def find_dispute(conn: Connection, dispute_id: str) -> Dispute | None:
-    """A dispute as it is on record."""
-    return await store.find_dispute(conn, dispute_id)
-
-
 async def has_open_dispute(conn: Connection, payment: Payment) -> bool:
     """Whether a dispute about a payment is not decided yet."""
     return (await store.find_returned(conn, payment.id)).open_disputes > 0
 
 
-async def all_open_disputes(conn: Connection) -> AsyncIterator[Dispute]:
+async def all_open_disputes(conn: Connection) -> AsyncIterator[OpenDispute]:
     """Every dispute that is not decided yet, by id."""
     after = ""
     while page := await store.list_open_disputes(conn, after_id=after, at_most=PAGE_ROWS):

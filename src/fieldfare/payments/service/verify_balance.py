@@ -60,12 +60,10 @@ async def _verify_transactions(
         for row in page:
             legs = on_record.get(row["movement_id"], {})
             late = _is_before(row["moved_at"], settled_by)
-            for message in _transaction_faults(row, legs, late=late):
-                yield Finding(
-                    "payments.balance_transaction",
-                    f"transaction_id={row['transaction_id']}",
-                    message,
-                )
+            for message in _transaction_faults(row, legs):
+                yield _of_transaction(row, message)
+            for finding in _source_findings(row, late=late):
+                yield finding
         after = page[-1]["transaction_id"]
 
 
@@ -73,7 +71,12 @@ def _is_before(moved_at: datetime | None, settled_by: datetime | None) -> bool:
     return moved_at is not None and settled_by is not None and moved_at <= settled_by
 
 
-def _transaction_faults(row: Any, legs: MovementTotals, *, late: bool) -> Iterator[str]:
+def _of_transaction(row: Any, message: str) -> Finding:
+    key = f"transaction_id={row['transaction_id']}"
+    return Finding("payments.balance_transaction", key, message)
+
+
+def _transaction_faults(row: Any, legs: MovementTotals) -> Iterator[str]:
     if row["net_minor"] != row["amount_minor"] - row["fee_minor"]:
         yield (
             f"net_minor is {row['net_minor']}, amount_minor {row['amount_minor']} less fee_minor "
@@ -91,16 +94,23 @@ def _transaction_faults(row: Any, legs: MovementTotals, *, late: bool) -> Iterat
         yield f"its legs in the journal come to {_shown(legs)}, should be {_shown(due)}"
     if fault is not None:
         yield fault
-    yield from _source_faults(row, late=late)
 
 
-def _source_faults(row: Any, *, late: bool) -> Iterator[str]:
-    noted = (row["source_minor"], row["source_currency"])
-    said = (row["moved_minor"], row["moved_currency"])
-    if row["source_minor"] is not None and noted != said:
-        yield f"source_minor is {noted[0]} {noted[1]}, its source {row['source_id']} says {said[0]}"
-    elif row["source_minor"] is None and row["moved_minor"] is not None and late:
-        yield f"it stands in suspense, though its source {row['source_id']} is known"
+def _source_findings(row: Any, *, late: bool) -> Iterator[Finding]:
+    """Where the two differ, either may be the wrong one: both are named."""
+    if row["source_minor"] is None:
+        if row["moved_minor"] is not None and late:
+            message = f"it stands in suspense, though its source {row['source_id']} is known"
+            yield _of_transaction(row, message)
+        return
+    noted = f"{row['source_minor']} {row['source_currency']}"
+    if row["moved_minor"] is None:
+        yield _of_transaction(row, f"{noted} moved, its source {row['source_id']} is not there")
+    elif noted != (said := f"{row['moved_minor']} {row['moved_currency']}"):
+        table, key = SOURCE_TABLES[row["role"]]
+        yield _of_transaction(row, f"source_minor is {noted}, its source says {said}")
+        message = f"it says {said}, balance transaction {row['transaction_id']} says {noted}"
+        yield Finding(table, f"{key}={row['row_id']}", message)
 
 
 def _shown(legs: MovementTotals) -> str:

@@ -28,8 +28,15 @@ from fieldfare.http.idempotency import (
 from fieldfare.integrations.stripe.gateway import StripeGateway
 from fieldfare.integrations.stripe.model import Card, Unknown
 from fieldfare.kernel.errors import ProblemError
+from fieldfare.ledger.model import MAX_BALANCE_CENTS
+from fieldfare.ledger.service.credits import get_wallet
 from fieldfare.payments import rules, store
-from fieldfare.payments.errors import NoPaymentMethod, RefillUnderway, TopUpOutcomeUnknown
+from fieldfare.payments.errors import (
+    NoPaymentMethod,
+    RefillUnderway,
+    TopUpOutcomeUnknown,
+    WalletFull,
+)
 from fieldfare.payments.model import (
     Exchange,
     NewPayment,
@@ -70,8 +77,11 @@ async def charge_top_up(
     quote = rules.quote_top_up(amount_cents, exchange)
     async with connection(db) as conn:
         card = await find_card(conn, account_id)
+        wallet = await get_wallet(conn, account_id)
     if card is None:
-        return await _without_card(db, gateway, key)
+        return await _refuse(db, gateway, key, NoPaymentMethod(by_card_only=True))
+    if wallet.balance_cents + amount_cents > MAX_BALANCE_CENTS:
+        return await _refuse(db, gateway, key, WalletFull())
     opening = open_top_up(quote, card, account_id=account_id, origin=origin)
     verdict = await _record(db, opening, key, admit)
     first = None if key is None else await _first_answer(db, gateway, key, verdict)
@@ -100,14 +110,14 @@ async def _first_answer(
     return await first_answer(verdict, settle_first)
 
 
-async def _without_card(
-    db: Database, gateway: StripeGateway, key: RequestKey | None
+async def _refuse(
+    db: Database, gateway: StripeGateway, key: RequestKey | None, refusal: ProblemError
 ) -> StoredAnswer:
-    """The card may have been taken away since the first request with this key."""
+    """The first request with this key may have gone through before there was reason to refuse."""
     first = None if key is None else await find_first_top_up(db, gateway, key)
     if first is not None:
         return first
-    raise NoPaymentMethod(by_card_only=True)
+    raise refusal
 
 
 def open_top_up(quote: TopUpQuote, card: Card, *, account_id: int, origin: TopUpOrigin) -> NewTopUp:

@@ -113,7 +113,9 @@ async def _open_once(
             "No card was charged for this top-up, so there is nothing to give back. Look at "
             "`fieldfare exceptions list` if its outcome is not known yet."
         )
-    if await store.find_refund(conn, refund_id) is not None:
+    earlier = await store.find_refund(conn, refund_id)
+    if earlier is not None:
+        _check_same(earlier, amount_minor)
         return None
     returned = await store.find_returned(conn, payment.id)
     part = _part_asked(remains_of(top_up, payment, returned), returned, payment, amount_minor)
@@ -124,6 +126,17 @@ async def _open_once(
     await store.update_refund_credits(conn, refund.id, part.cents)
     await tell(conn, UNSETTLED_TOP_UP_REFUND_TOPIC, refund.id, LOOK_AFTER)
     return refund
+
+
+def _check_same(earlier: Refund, amount_minor: int | None) -> None:
+    """A repeat asks for what its key stands for; raises `NotRefundable`."""
+    if amount_minor not in (None, earlier.amount_minor):
+        currency = get_currency(earlier.currency)
+        raise NotRefundable(
+            f"This key stands for a refund of {_shown(earlier.amount_minor, currency)} already, "
+            f"and {_shown(amount_minor, currency)} was asked for. Use another key for another "
+            "refund."
+        )
 
 
 def _part_asked(

@@ -119,6 +119,7 @@ async def _say_too_much(conn: Connection, refund: Refund) -> None:
 async def release_credits(conn: Connection, top_up: TopUp, refund: Refund) -> None:
     """A refund came to nothing: the credits that it held are the account's again."""
     held_cents = await store.find_refund_credits(conn, refund.id)
+    await store.update_refund_credits(conn, refund.id, 0)
     if held_cents:
         against = [_held(-held_cents)]
         await give_back(conn, top_up.account_id, held_cents, against=against, description=BACK_MEMO)

@@ -1,0 +1,74 @@
+"""The shop that the examples of `docs/api` are asked of: an account with a card, credits, orders."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from fieldfare.accounts import service as accounts
+from fieldfare.db.pool import Connection, open_database
+from fieldfare.impact.jobs import rebuild_feed
+from tests.support.cards import CardShop, Team, card_shop
+from tests.support.refunded import give_back
+
+CREDITS_CENTS = 50_000
+METADATA = {"trip": "4711"}
+ORDERS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("/api/offset-orders", {"tons": 2, "note": "Team offsite", "onBehalfOfName": "Grace Hopper"}),
+    ("/api/tree-orders", {"amountOfTrees": 25, "note": "Five for each of us"}),
+    ("/api/project-orders", {"projectId": 31, "amountInUsdCents": 1_500}),
+)
+"""One of each kind, from credits."""
+REFUNDED = {"tons": 0.45, "portfolioId": 2, "metadata": METADATA}
+REFUNDED_CENTS = 352
+
+
+class Documented(msgspec.Struct, frozen=True):
+    """Where examples are sent, and what their variables stand for."""
+
+    live: dict[str, str]
+    test: dict[str, str]
+
+
+@contextmanager
+def documented_shop(server_url: str, template: str) -> Iterator[Documented]:
+    """The running API, with an order of each kind and one that was refunded in part."""
+    with card_shop(server_url, template) as shop:
+        shop.begin()
+        team = shop.team()
+        assert shop.top_up(team, cents=CREDITS_CENTS).status_code == 200
+        for path, body in ORDERS:
+            _order(shop, team, path, body)
+        purchase_id = _order(shop, team, "/api/offset-orders", REFUNDED)["purchaseId"]
+        give_back(shop.database_url, purchase_id, REFUNDED_CENTS)
+        asyncio.run(_build_feed(shop.database_url))
+        test_token = shop.stage.write(lambda conn: _test_token(conn, team))
+        sample = shop.get("/api/purchases", Team(team.id, test_token)).json()["purchases"][0]
+        yield Documented(
+            live={"API": shop.base_url, "TOKEN": team.token, "PURCHASE_ID": purchase_id},
+            test={
+                "API": shop.base_url, "TOKEN": test_token, "PURCHASE_ID": sample["purchaseId"],
+            },
+        )  # fmt: skip
+
+
+def _order(shop: CardShop, team: Team, path: str, body: dict[str, Any]) -> Any:
+    answer = shop.post({**body, "paymentMethod": "credits"}, team, path=path)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def _test_token(conn: Connection, team: Team) -> str:
+    issued = await accounts.issue_token(conn, team.id, "team_test", "tests", datetime.now(UTC))
+    return issued.token
+
+
+async def _build_feed(database_url: str) -> None:
+    db = await open_database(database_url, pool_size=2, application="tests")
+    try:
+        await rebuild_feed(db, datetime.now(UTC))
+    finally:
+        await db.close()
