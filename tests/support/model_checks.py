@@ -245,6 +245,10 @@ class Looks:
             },
         )
 
+    def balance_is_there(self) -> bool:
+        """Whether as much has moved at the processor as should: a charge moves it a moment later."""
+        return len(self._new("balance_transactions")) >= len(list(_movements(self.books)))
+
     def balance(self) -> None:
         """Every movement of our balance at the processor, once each."""
         found = Counter(
@@ -252,6 +256,19 @@ class Looks:
             for one in self._new("balance_transactions")
         )
         same(found, Counter(_movements(self.books)))
+
+    # In the mailbox.
+
+    def mails(self, mails: list[dict[str, Any]]) -> None:
+        """A receipt for each order that wanted one, a word for each refill that failed; once."""
+        found = Counter(_named_by(mail["message_id"]) for mail in mails)
+        receipts = [
+            order.id for order in self.books.orders if order.receipt and order.shown_lines()
+        ]
+        failures = sum(len(account.refill_failed_at) for account in self.books.accounts)
+        same({one: found.pop(("receipt", one), 0) for one in receipts}, dict.fromkeys(receipts, 1))
+        same(sorted(kind for kind, _ in found.elements()), ["refill-failed"] * failures)
+        same(set(found.values()) - {1}, set())
 
     def _new(self, name: str) -> list[dict[str, Any]]:
         return self.shop.stripe.truth(name)[self.known[name] :]
@@ -263,6 +280,12 @@ ORDER_FIELDS = (
     "purchaseId", "kind", "state", "paymentMethod", "amountCharged", "currency",
     "amountInUsdCents", "tons", "trees", "portfolioId", "projectId", "amountRefunded",
 )  # fmt: skip
+
+
+def _named_by(message_id: str) -> tuple[str, str]:
+    """Which mail it is, and about what: `<receipt.UUID@host>`."""
+    kind, _, subject = message_id.strip("<>").split("@")[0].partition(".")
+    return kind, subject
 
 
 def _movements(books: Books) -> Iterator[tuple[str, str, int]]:

@@ -46,6 +46,7 @@ DECLINED = "pm_card_visa_chargeDeclined"
 PLAIN = "pm_card_visa"
 PAST_THE_KEY = timedelta(hours=26, minutes=1)
 LOST_AFTER_S = 25 * 3_600
+SENT_AGAIN_FOR_S = 23 * 3_600
 TIMERS = (
     "payment_unsettled", "top_up_unsettled", "refund_unsettled", "top_up_refund_unsettled",
 )  # fmt: skip
@@ -292,7 +293,7 @@ class Double:
             same(status, httpx.codes.OK)
             self.books.pay(paid)
             return
-        assert paid.is_stuck, "the processor was asked again and has charged nothing"
+        self._may_be_unmade(paid)
         if status == httpx.codes.BAD_REQUEST:
             assert paid.state == "failed" or self._is_long_ago(paid), "called failed too early"
             paid.state = "failed"
@@ -348,6 +349,9 @@ class Double:
             return
         if isinstance(first, Refund):
             self._look_at(first)
+            if code == "refund_not_made" and first.state == "pending":
+                assert self._is_long_ago(first), "called failed too early"
+                self.books.fail(first)
         if shown.state == "failed":
             same(code, "refund_not_made")
         elif isinstance(first, Refund) and first.seen is None:
@@ -499,6 +503,8 @@ class Double:
     def _hear(self) -> None:
         self.shop.flush_events()
         self._work(EVENTS)
+        heard = [charge.paid_for for _, charge, _ in self.books.news]
+        self.touched += [one for one in heard if isinstance(one, Order)]
         self.books.hear()
 
     def _rest(self) -> None:
@@ -561,7 +567,10 @@ class Double:
 
     def _run_refund_timer(self, refund: Refund) -> None:
         self._look_at(refund)
-        if refund.state == "pending" and refund.is_stuck and self._is_long_ago(refund):
+        if refund.state != "pending" or refund.seen is not None:
+            return
+        self._may_be_unmade(refund)
+        if self._is_long_ago(refund):
             rows = self.shop.sql(
                 "select r.state from payments.refund r join payments.payment p"
                 " on p.id = r.payment_id where p.subject_id = %s order by r.created_at, r.id",
@@ -576,14 +585,21 @@ class Double:
         self._adopt(paid)
         if paid.charge is not None:
             self.books.pay(paid)
-        elif self._is_long_ago(paid):
+            return
+        self._may_be_unmade(paid)
+        if self._is_long_ago(paid):
             table = "orders.purchase" if isinstance(paid, Order) else "payments.top_up"
             rows = self.shop.sql(f"select state from {table} where id = %s", paid.id)
             paid.state = rows[0][0]
 
     def _is_long_ago(self, one: Order | TopUp | Refund) -> bool:
         """Whether it may be called lost: no list shows it a day and an hour after it was sent."""
-        return one.is_stuck and self.books.now - one.asked_at > LOST_AFTER_S
+        return self.books.now - one.asked_at > LOST_AFTER_S
+
+    def _may_be_unmade(self, one: Order | TopUp | Refund) -> None:
+        """What was lost on its way is sent again, unless its key is too old to be sent at all."""
+        is_old = self.books.now - one.asked_at > SENT_AGAIN_FOR_S
+        assert one.is_stuck or is_old, "it was to be sent again, and is not there"
 
     # What the processor really did.
 
@@ -636,7 +652,7 @@ class Double:
         ends_later = charge is not None and charge.card in LATER
         if ends_later:
             self.shop.stripe.advance(-30)
-        with self._faults(fault, REFUNDS) as struck:
+        with self._faults(None if ends_later else fault, REFUNDS) as struck:
             yield struck
         if ends_later:
             self.shop.stripe.advance(35)

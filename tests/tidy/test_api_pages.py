@@ -97,7 +97,8 @@ class NotingQuery(dict[str, str]):
         super().__init__()
         self.asked: set[str] = set()
 
-    def get(self, name: str, default: Any = None) -> Any:  # type: ignore[override] # dict has more
+    def get(self, name: str, default: Any = None) -> Any:
+        """As a dict's."""
         self.asked.add(name)
         return super().get(name, default)
 

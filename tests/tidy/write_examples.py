@@ -38,7 +38,7 @@ def _write_page(page: Path, shop: Documented) -> None:
     for example in list_examples(page):
         before, command, after = text.partition(example.command)
         head, _, tail = after.partition("```json\n")
-        shown, fence, rest = tail.partition("```")
+        _, fence, rest = tail.partition("```")
         text = before + command + head + "```json\n" + _answer(example, shop) + fence + rest
     page.write_text(text, encoding="utf-8")
 

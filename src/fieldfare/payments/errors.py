@@ -129,19 +129,33 @@ class ProcessorBusy(Unavailable):
         )
 
 
+NOT_CHARGED_FOR_SURE = "The card processor has not said whether the card was charged."
+NOT_RECORDED_FOR_SURE = "The database's answer was lost, so this may be recorded or not."
+
+
 class PaymentOutcomeUnknown(ProblemError):
-    """502: it is not known whether the card was charged; that is settled in the background."""
+    """502: it is not known whether the card was charged; that is settled in the background.
+
+    Or, with `recorded=False`, not even whether there is anything to charge it for.
+    """
 
     status = 502
     code = "payment_outcome_unknown"
 
     def __init__(
-        self, subject_id: UUID, *, not_again: str = "order again", ask: str | None = None
+        self,
+        subject_id: UUID,
+        *,
+        recorded: bool = True,
+        not_again: str = "order again",
+        ask: str | None = None,
     ) -> None:
+        # By then the statement whose answer was lost has ended, one way or the other.
+        absent = "" if recorded else " (if it is a 404 in a minute, there is no order)"
         super().__init__(
-            f"The card processor has not said whether the card was charged. Do not {not_again}: "
-            f"ask {ask or f'GET /api/orders/{subject_id}'}, or send this request again with the "
-            "same Idempotency-Key. The outcome is settled in the background.",
+            f"{NOT_CHARGED_FOR_SURE if recorded else NOT_RECORDED_FOR_SURE} Do not {not_again}: "
+            f"ask {ask or f'GET /api/orders/{subject_id}{absent}'}, or send this request again "
+            "with the same Idempotency-Key. The outcome is settled in the background.",
             purchase_id=str(subject_id),
         )
 
@@ -149,9 +163,10 @@ class PaymentOutcomeUnknown(ProblemError):
 class TopUpOutcomeUnknown(PaymentOutcomeUnknown):
     """502: it is not known whether the card was charged; `purchaseId` names the top-up."""
 
-    def __init__(self, top_up_id: UUID) -> None:
+    def __init__(self, top_up_id: UUID, *, recorded: bool = True) -> None:
         super().__init__(
             top_up_id,
+            recorded=recorded,
             not_again="top up again",
             ask="GET /api/credits/ledger, which shows the top-up once it is paid",
         )
@@ -208,6 +223,18 @@ class RefundOutcomeUnknown(ProblemError):
             f"The card processor has not said whether refund {refund_id} was carried out. Do not "
             "refund again: it is settled in the background, and `fieldfare exceptions list` shows "
             "it if that takes more than an hour."
+        )
+
+
+class RefundMaybeRecorded(RefundOutcomeUnknown):
+    """502: not even whether the refund is on record is known; if it is, it is carried out."""
+
+    def __init__(self, bought: str) -> None:
+        ProblemError.__init__(
+            self,
+            f"The database's answer was lost, so a refund of {bought} may be recorded or not. Run "
+            "it again with the same --key; without one, look first at what has gone back: if it "
+            "is recorded, it is carried out in the background.",
         )
 
 

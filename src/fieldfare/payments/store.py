@@ -396,9 +396,7 @@ async def update_dispute_credits(conn: Connection, dispute_id: str, credits_cent
     await _queries.update_dispute_credits(conn, dispute_id=dispute_id, credits_cents=credits_cents)
 
 
-async def list_open_disputes(
-    conn: Connection, *, after_id: str, at_most: int
-) -> list[OpenDispute]:
+async def list_open_disputes(conn: Connection, *, after_id: str, at_most: int) -> list[OpenDispute]:
     """A page of the disputes that are not decided yet, by id."""
     rows = _queries.list_open_disputes(conn, after_id=after_id, at_most=at_most)
     return [OpenDispute(**row) async for row in rows]

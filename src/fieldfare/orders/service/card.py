@@ -13,7 +13,7 @@ from uuid import UUID
 
 from fieldfare.accounts.service import find_card
 from fieldfare.db.ids import new_id
-from fieldfare.db.pool import Database, connection
+from fieldfare.db.pool import Database, connection, retry_deadlocks
 from fieldfare.http.idempotency import (
     KeyVerdict,
     RequestKey,
@@ -24,7 +24,7 @@ from fieldfare.http.idempotency import (
 )
 from fieldfare.integrations.stripe.gateway import StripeGateway
 from fieldfare.integrations.stripe.model import Card, Unknown
-from fieldfare.kernel.errors import ProblemError
+from fieldfare.kernel.errors import AnswerLost, ProblemError
 from fieldfare.orders import store
 from fieldfare.orders.model import CardOrder, Order
 from fieldfare.orders.rules import answer_with_charge, freeze
@@ -50,10 +50,23 @@ async def place_card_order(
     if card is None:
         return await _without_card(db, gateway, key)
     opening = open_order(order, answer, card)
-    async with connection(db) as conn:
-        verdict = await store.open_card_order(conn, opening, key, settle_after=SETTLE_AFTER)
+    verdict = await _record(db, opening, key)
     first = None if key is None else await _first_answer(db, gateway, key, verdict)
     return await _charge(db, gateway, opening) if first is None else first
+
+
+async def _record(db: Database, opening: CardOrder, key: RequestKey | None) -> KeyVerdict:
+    """Phase one."""
+
+    async def record() -> KeyVerdict:
+        async with connection(db) as conn:
+            return await store.open_card_order(conn, opening, key, settle_after=SETTLE_AFTER)
+
+    try:
+        return await retry_deadlocks(record)
+    except AnswerLost as error:
+        # If it is on record, its timer charges the card: it must not be sent as if it were not.
+        raise PaymentOutcomeUnknown(opening.order.id, recorded=False) from error
 
 
 async def find_first_answer(

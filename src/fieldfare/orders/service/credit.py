@@ -2,16 +2,19 @@
 
 Loading and deciding are done when we come here: the quote is frozen. Saving is one statement, and
 what is to be told lies in the outbox in the same commit. A crash before the commit leaves nothing,
-a crash after it leaves an order whose answer the client gets by its key.
+a crash after it leaves an order whose answer the client gets by its key. If the answer to the
+statement is lost, the client is told the order's id and that it may exist.
 """
 
 from fieldfare.db.pool import Connection, Database, connection, retry_deadlocks
 from fieldfare.http.idempotency import RequestKey, StoredAnswer, in_flight, mismatch
+from fieldfare.kernel.errors import AnswerLost
 from fieldfare.ledger.errors import InsufficientCredits
 from fieldfare.ledger.service.credits import get_wallet
 from fieldfare.orders import store
 from fieldfare.orders.model import Order
 from fieldfare.orders.rules import answer_parts
+from fieldfare.payments.errors import PaymentOutcomeUnknown
 
 
 async def place_credit_order(
@@ -21,14 +24,18 @@ async def place_credit_order(
 
     `answer` is what is to be said, with 0 where credits remain: only the database knows how many.
 
-    Raises `InsufficientCredits`, and 409 or 422 for the key.
+    Raises `InsufficientCredits`, 409 or 422 for the key, and `PaymentOutcomeUnknown` if the
+    database's answer was lost.
     """
 
     async def attempt() -> bytes | StoredAnswer:
         async with connection(db) as conn:
             return await _place_on_credit(conn, store.Placing(order, answer_parts(answer), key))
 
-    return await retry_deadlocks(attempt)
+    try:
+        return await retry_deadlocks(attempt)
+    except AnswerLost as error:
+        raise PaymentOutcomeUnknown(order.id, recorded=False) from error
 
 
 async def _place_on_credit(conn: Connection, placing: store.Placing) -> bytes | StoredAnswer:

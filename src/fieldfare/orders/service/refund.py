@@ -15,13 +15,19 @@ from fieldfare.db.ids import new_id
 from fieldfare.db.pool import Connection, Database, connection, retry_deadlocks, transaction
 from fieldfare.integrations.stripe.gateway import StripeGateway
 from fieldfare.integrations.stripe.model import Unknown
+from fieldfare.kernel.errors import AnswerLost, Unavailable
 from fieldfare.notifications.service.outbox import tell
 from fieldfare.orders import store
 from fieldfare.orders.model import NewRefund, OrderRefund, Purchase, RefundRequest
 from fieldfare.orders.rules import check_same_request, refundable_minor
 from fieldfare.orders.service.refund_settling import settle_refund, settle_refund_with
 from fieldfare.orders.service.refunding import apply_refund, get_refund, lock_purchase
-from fieldfare.payments.errors import NotRefundable, RefundNotMade, RefundOutcomeUnknown
+from fieldfare.payments.errors import (
+    NotRefundable,
+    RefundMaybeRecorded,
+    RefundNotMade,
+    RefundOutcomeUnknown,
+)
 from fieldfare.payments.model import Refund
 from fieldfare.payments.service.outcomes import find_payment_of
 from fieldfare.payments.service.refunds import LOOK_AFTER, REFUND_TOPIC, open_refund, send_refund
@@ -49,14 +55,23 @@ async def refund_order(
         async with transaction(db) as conn:
             return await _begin(conn, purchase_id, asked, has_gateway=gateway is not None)
 
-    begun = await retry_deadlocks(begin)
-    if isinstance(begun, Refund):
-        assert gateway is not None, "without it no refund to a card is begun"
-        await _send(db, gateway, begun)
-    elif begun.state == "pending" and gateway is not None:
-        # Asked for before, and not known to have ended then.
-        await settle_refund(db, gateway, begun.id)
-    return await _ending(db, begun.id)
+    try:
+        begun = await retry_deadlocks(begin)
+    except AnswerLost as error:
+        raise RefundMaybeRecorded(f"order {purchase_id}") from error
+    if isinstance(begun, OrderRefund) and begun.state == "succeeded":
+        return begun
+    try:
+        if isinstance(begun, Refund):
+            assert gateway is not None, "without it no refund to a card is begun"
+            await _send(db, gateway, begun)
+        elif gateway is not None:
+            # Asked for before, and not known to have ended then.
+            await settle_refund(db, gateway, begun.id)
+        return await _ending(db, begun.id)
+    except Unavailable as error:
+        # The database went away in between; the refund is neither lost nor known.
+        raise RefundOutcomeUnknown(begun.id) from error
 
 
 async def _begin(

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from fieldfare.db.pool import Connection, Database, connection, transaction
+from fieldfare.db.pool import Connection, Database, connection, retry_deadlocks, transaction
 from fieldfare.http.answers import encode_problem
 from fieldfare.http.idempotency import answer_key, forget_key
 from fieldfare.integrations.stripe.gateway import StripeGateway
@@ -74,22 +74,31 @@ async def settle_with(
     `first_try` says that nothing was sent before, so that a request which was not begun is known to
     have made nothing, unless somebody else sent it again meanwhile.
     """
-    async with transaction(db) as conn:
-        pending = await store.lock_pending(conn, payment.subject_id)
-        if pending is None:
-            settled: Settled | None = await _ending_of(conn, payment)
-        elif isinstance(outcome, Charged):
-            settled = await _paid(conn, pending, payment, outcome)
-        elif isinstance(outcome, Declined):
-            settled = await _failed(conn, payment, outcome.code, CardDeclined(outcome.code))
-        elif isinstance(outcome, NotExecuted) and first_try:
-            again = await lock_sent_again(conn, payment)
-            settled = None if again else await _not_begun(conn, payment, outcome)
-        else:
-            settled = None
-        if event_row is not None and settled is not None:
-            await mark_done(conn, event_row)
-    return settled
+
+    async def record() -> Settled | None:
+        async with transaction(db) as conn:
+            settled = await _record(conn, payment, outcome, first_try=first_try)
+            if event_row is not None and settled is not None:
+                await mark_done(conn, event_row)
+        return settled
+
+    return await retry_deadlocks(record)
+
+
+async def _record(
+    conn: Connection, payment: Payment, outcome: Outcome, *, first_try: bool
+) -> Settled | None:
+    pending = await store.lock_pending(conn, payment.subject_id)
+    if pending is None:
+        return await _ending_of(conn, payment)
+    if isinstance(outcome, Charged):
+        return await _paid(conn, pending, payment, outcome)
+    if isinstance(outcome, Declined):
+        return await _failed(conn, payment, outcome.code, CardDeclined(outcome.code))
+    if isinstance(outcome, NotExecuted) and first_try:
+        again = await lock_sent_again(conn, payment)
+        return None if again else await _not_begun(conn, payment, outcome)
+    return None
 
 
 async def _paid(

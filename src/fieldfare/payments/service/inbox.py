@@ -6,7 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from fieldfare.db.ids import new_id
-from fieldfare.db.pool import Connection, Database, transaction
+from fieldfare.db.pool import Connection, Database, retry_deadlocks, transaction
 from fieldfare.integrations.stripe.events import read_event, verify_event
 from fieldfare.integrations.stripe.model import Event, EventRefused
 from fieldfare.kernel.ids import floor_id
@@ -50,8 +50,12 @@ class LiveEventDesk:
             raise EventNotAccepted(
                 f"This event is not accepted: {refusal}. Send it as the processor signed it."
             ) from refusal
-        async with transaction(self.db) as conn:
-            await keep_event(conn, event, payload)
+
+        async def keep() -> None:
+            async with transaction(self.db) as conn:
+                await keep_event(conn, event, payload)
+
+        await retry_deadlocks(keep)
 
 
 async def keep_event(conn: Connection, event: Event, payload: bytes) -> None:

@@ -15,7 +15,7 @@ import asyncpg
 
 from fieldfare.accounts.service import find_card
 from fieldfare.db.ids import new_id
-from fieldfare.db.pool import Connection, Database, connection, transaction
+from fieldfare.db.pool import Connection, Database, connection, retry_deadlocks, transaction
 from fieldfare.http.idempotency import (
     KeyVerdict,
     RequestKey,
@@ -27,7 +27,7 @@ from fieldfare.http.idempotency import (
 )
 from fieldfare.integrations.stripe.gateway import StripeGateway
 from fieldfare.integrations.stripe.model import Card, Unknown
-from fieldfare.kernel.errors import ProblemError
+from fieldfare.kernel.errors import AnswerLost, ProblemError
 from fieldfare.ledger.model import MAX_BALANCE_CENTS
 from fieldfare.ledger.service.credits import get_wallet
 from fieldfare.payments import rules, store
@@ -152,11 +152,18 @@ async def _record(
     db: Database, opening: NewTopUp, key: RequestKey | None, admit: Admit | None
 ) -> KeyVerdict:
     """Phase one."""
-    try:
+
+    async def record() -> KeyVerdict:
         async with transaction(db) if admit else connection(db) as conn:
             if admit:
                 await admit(conn)
             return await store.open_top_up(conn, opening, key, settle_after=SETTLE_AFTER)
+
+    try:
+        return await retry_deadlocks(record)
+    except AnswerLost as error:
+        # If it is on record, its timer charges the card: it must not be sent as if it were not.
+        raise TopUpOutcomeUnknown(opening.payment.subject_id, recorded=False) from error
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name != "top_up_one_refill":
             raise

@@ -16,13 +16,19 @@ from fieldfare.db.pool import Connection, Database, connection, retry_deadlocks,
 from fieldfare.integrations.stripe.gateway import StripeGateway
 from fieldfare.integrations.stripe.model import Unknown
 from fieldfare.kernel.currency import Currency, get_currency, minor_to_major
+from fieldfare.kernel.errors import AnswerLost, Unavailable
 from fieldfare.kernel.ids import parse_id
 from fieldfare.kernel.money import dollars_from_cents, micro_from_cents
 from fieldfare.ledger.model import Leg
 from fieldfare.ledger.service.posting import change_credits, lock_wallet
 from fieldfare.notifications.service.outbox import tell
 from fieldfare.payments import rules, store
-from fieldfare.payments.errors import NotRefundable, RefundNotMade, RefundOutcomeUnknown
+from fieldfare.payments.errors import (
+    NotRefundable,
+    RefundMaybeRecorded,
+    RefundNotMade,
+    RefundOutcomeUnknown,
+)
 from fieldfare.payments.model import Payment, Refund, Remains, Returned, TopUp
 from fieldfare.payments.service.outcomes import find_payment_of
 from fieldfare.payments.service.refunds import LOOK_AFTER, get_refund, open_refund, send_refund
@@ -70,12 +76,19 @@ async def refund_top_up(
         async with transaction(db) as conn:
             return await _open_once(conn, top_up_id, refund_id, amount_minor, reason)
 
-    opened = await retry_deadlocks(begin)
-    if opened is None:
-        await settle_top_up_refund(db, gateway, refund_id)
-    else:
-        await _send(db, gateway, opened)
-    return await _ending_of(db, refund_id)
+    try:
+        opened = await retry_deadlocks(begin)
+    except AnswerLost as error:
+        raise RefundMaybeRecorded(f"top-up {top_up_id}") from error
+    try:
+        if opened is None:
+            await settle_top_up_refund(db, gateway, refund_id)
+        else:
+            await _send(db, gateway, opened)
+        return await _ending_of(db, refund_id)
+    except Unavailable as error:
+        # The database went away in between; the refund is neither lost nor known.
+        raise RefundOutcomeUnknown(refund_id) from error
 
 
 async def _send(db: Database, gateway: StripeGateway, refund: Refund) -> None:

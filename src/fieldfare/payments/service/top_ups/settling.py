@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from fieldfare.db.pool import Connection, Database, connection, transaction
+from fieldfare.db.pool import Connection, Database, connection, retry_deadlocks, transaction
 from fieldfare.http.answers import encode_problem
 from fieldfare.http.idempotency import answer_key, forget_key
 from fieldfare.integrations.stripe.gateway import StripeGateway
@@ -75,22 +75,31 @@ async def settle_top_up_with(
     `first_try` says that nothing was sent before, so that a request which was not begun is known to
     have made nothing, unless somebody else sent it again meanwhile.
     """
-    async with transaction(db) as conn:
-        top_up = await store.lock_pending_top_up(conn, payment.subject_id)
-        if top_up is None:
-            ending: TopUpEnding | None = await _ending_of(conn, payment)
-        elif isinstance(outcome, Charged):
-            ending = await _paid(conn, top_up, payment, outcome)
-        elif isinstance(outcome, Declined):
-            ending = await _declined(conn, top_up, payment, outcome.code)
-        elif isinstance(outcome, NotExecuted) and first_try:
-            again = await lock_sent_again(conn, payment)
-            ending = None if again else await _not_begun(conn, top_up, payment, outcome)
-        else:
-            ending = None
-        if event_row is not None and ending is not None:
-            await mark_done(conn, event_row)
-    return ending
+
+    async def record() -> TopUpEnding | None:
+        async with transaction(db) as conn:
+            ending = await _record(conn, payment, outcome, first_try=first_try)
+            if event_row is not None and ending is not None:
+                await mark_done(conn, event_row)
+        return ending
+
+    return await retry_deadlocks(record)
+
+
+async def _record(
+    conn: Connection, payment: Payment, outcome: Outcome, *, first_try: bool
+) -> TopUpEnding | None:
+    top_up = await store.lock_pending_top_up(conn, payment.subject_id)
+    if top_up is None:
+        return await _ending_of(conn, payment)
+    if isinstance(outcome, Charged):
+        return await _paid(conn, top_up, payment, outcome)
+    if isinstance(outcome, Declined):
+        return await _declined(conn, top_up, payment, outcome.code)
+    if isinstance(outcome, NotExecuted) and first_try:
+        again = await lock_sent_again(conn, payment)
+        return None if again else await _not_begun(conn, top_up, payment, outcome)
+    return None
 
 
 async def _paid(
