@@ -42,8 +42,10 @@ def outdone(database_url: str, work: Callable[[], T], *, waits_for: str, holds: 
     has locked before: it gets that only because the server undoes the transaction of `work`.
     """
     with ThreadPoolExecutor(1) as pool:
-        with rival(database_url, PATIENT, waits_for) as other:
+        with rival(database_url) as watcher, rival(database_url, PATIENT, waits_for) as other:
+            watcher.autocommit = True
             running = pool.submit(work)
-            wait_until(lambda: bool(waiting_sessions(database_url)), within_s=20)
+            # A session looks for a deadlock once, a second after it has begun to wait.
+            wait_until(lambda: watcher.execute(WAITING).fetchone() is not None, each_s=0.01)
             other.execute(holds)
         return running.result(60)

@@ -90,6 +90,8 @@ async def open_database(url: str, *, pool_size: int, application: str) -> Databa
         server_settings={
             "application_name": application,
             "timezone": "UTC",
+            # Whoever has waited for a lock must see what its holder has committed.
+            "default_transaction_isolation": "read committed",
             "statement_timeout": str(STATEMENT_TIMEOUT_MS),
             "idle_in_transaction_session_timeout": str(STATEMENT_TIMEOUT_MS),
             # The arrays of an order are tiny: compiling their plan would cost more than it.
