@@ -1953,6 +1953,8 @@ CREATE UNIQUE INDEX refund_request_key ON orders.refund USING btree (purchase_id
 
 CREATE INDEX balance_transaction_created_at ON payments.balance_transaction USING btree (created_at);
 
+CREATE INDEX balance_transaction_refund_failure ON payments.balance_transaction USING btree (source_id) WHERE (role = 'refund_failure'::text);
+
 CREATE INDEX balance_transaction_source_id ON payments.balance_transaction USING btree (source_id);
 
 CREATE INDEX balance_transaction_unmatched ON payments.balance_transaction USING btree (transaction_id) WHERE ((source_minor IS NULL) AND (role <> ALL (ARRAY['fee'::text, 'bank'::text])));

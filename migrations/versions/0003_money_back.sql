@@ -237,6 +237,8 @@ create index balance_transaction_source_id on payments.balance_transaction (sour
 create index balance_transaction_created_at on payments.balance_transaction (created_at);
 create index balance_transaction_unmatched on payments.balance_transaction (transaction_id)
 where source_minor is null and role not in ('fee', 'bank');
+create index balance_transaction_refund_failure on payments.balance_transaction (source_id)
+where role = 'refund_failure';
 
 -- A partitioned table takes no index that is built beside its writers; it reads what few rows there are.
 -- squawk-ignore require-concurrent-index-creation

@@ -5,6 +5,9 @@ names. Either the server has committed and its answer is lost, or the commit is:
 tell, so after each of them the same must hold.
 """
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -40,6 +43,7 @@ ENDS_REFUND = "update payments.refund\nset state = 'succeeded'"
 KEEPS_EVENT = "insert into payments.inbox"
 DOES_EVENT = "update payments.inbox"
 LOSES_DISPUTE = "update payments.dispute"
+CHANGES_CREDITS = "ledger.change_v1"
 LOST: tuple[Lost, ...] = ("answer", "commit")
 KEYS = ["k", None]
 
@@ -315,6 +319,24 @@ def test_a_refund_of_a_top_up(cut_shop: CutShop, statement: str, lost: Lost, aga
     assert shop.balance(team) == KIND_CENTS - times * KIND_CENTS // 2
     assert len(shop.stripe.truth("refunds")) == times
     shop.agree(team)
+
+
+@pytest.mark.parametrize("lost", LOST)
+def test_an_adjustment(cut_shop: CutShop, lost: Lost) -> None:
+    shop, team = cut_shop.shop, cut_shop.shop.team(card=None)
+    words = ["credits", "adjust", "--account", str(team.id), "--by", "25.00", "--reason", "A test"]
+    env = {**os.environ, "DATABASE_URL": cut_shop.proxy.url, "PYTHONPATH": "src"}
+    cut = cut_shop.proxy.cut(CHANGES_CREDITS, lost)
+    done = subprocess.run(
+        [sys.executable, "-m", "fieldfare.cli.main", *words],
+        env=env, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (cut.made.is_set(), done.returncode, done.stdout) == (True, 1, "")
+    assert done.stderr.count("\n") == 1
+    assert f"credits balance --account {team.id}" in done.stderr
+    assert "send" not in done.stderr.lower()
+    assert shop.balance(team) == (2_500 if lost == "answer" else 0)
+    assert shop.findings() == []
 
 
 # -------------------------------------------------------------------------------------- in the back

@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from uuid import uuid4
 
 import psycopg
 import pytest
@@ -194,7 +193,9 @@ def test_what_cannot_be_read_is_told(shell: Shell, words: list[str], said: str) 
     assert said.replace(" ", "") in shell.refused(*words, code=2).replace(" ", "").replace("│", "")
 
 
-@pytest.mark.parametrize("group_id", ["ch_nobody", "-", "ch 1", "ü", str(uuid4())])
+@pytest.mark.parametrize(
+    "group_id", ["ch_nobody", "-", "ch 1", "ü", "0193a0f4-7c1e-7a52-9d8e-2b0d5a3c1f6e"]
+)
 def test_an_order_that_is_not_there_is_told(shell: Shell, group_id: str) -> None:
     assert "There is no such order" in shell.refused("--", group_id)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fieldfare.payments.service.exceptions import open_exception
 from tests.flows.test_refund_command import (
     HANG_S,
     LEASE,
@@ -113,17 +114,24 @@ def test_spent_credits_are_told_with_what_can_go_back(shop: CardShop, shell: She
     money_back_agrees(shop, team)
 
 
-def run_disputes(shell: Shell, *words: str) -> list[str]:
-    """What `fieldfare disputes` prints."""
+def command(shell: Shell, *words: str | bytes, code: int = 0) -> list[str]:
+    """What a command of ours prints, on stderr too, and ends with."""
     done = subprocess.run(
-        [sys.executable, "-m", "fieldfare.cli.main", "disputes", *words],
+        [sys.executable, "-m", "fieldfare.cli.main", *words],
         env=shell.env,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         timeout=60,
-        check=True,
+        check=False,
     )
+    assert done.returncode == code, done.stdout
     return done.stdout.splitlines()
+
+
+def run_disputes(shell: Shell, *words: str) -> list[str]:
+    """What `fieldfare disputes` prints."""
+    return command(shell, "disputes", *words)
 
 
 def test_open_disputes_are_listed_until_they_are_decided(shop: CardShop, shell: Shell) -> None:
@@ -148,6 +156,35 @@ def test_open_disputes_are_listed_until_they_are_decided(shop: CardShop, shell: 
     shop.work()
     assert run_disputes(shell) == ["No dispute is open."]
     money_back_agrees(shop, team)
+
+
+def test_what_an_account_owes_is_told_with_what_it_holds(shop: CardShop, shell: Shell) -> None:
+    team = shop.team()
+    charge_id = shop.top_up(team, cents=TEN).json()["id"]
+    ask = ("credits", "balance", "--account", str(team.id))
+    assert command(shell, *ask) == ["$10.00"]
+    assert shop.order(team, paymentMethod="credits").status_code == 200
+    shop.dispute(charge_id, "lost")
+    shop.flush_events()
+    shop.work()
+    assert command(shell, *ask) == ["$0.00", "It owes $7.04, which the next top-up pays first."]
+
+
+@pytest.mark.parametrize("reason", [b"\xff\xfe", "", " ", "x" * 501, "a\x07b"])
+def test_an_exception_is_closed_only_with_words_that_can_be_kept(
+    shop: CardShop, shell: Shell, reason: str | bytes
+) -> None:
+    shop.stage.write(lambda conn: open_exception(conn, "mismatch", "ch_1", "A test"))
+    (one,) = shop.exceptions()
+    resolve = ("exceptions", "resolve", str(one.id), "--reason")
+    (said,) = command(shell, *resolve, reason, code=1)
+    assert said.startswith("fieldfare: ")
+    assert shop.exceptions() == [one]
+    assert command(shell, *resolve, " of the\nother shop ") == ["It is off the list."]
+    assert shop.exceptions() == []
+    assert shop.sql("select resolution from payments.exception where id = %s", one.id) == [
+        ("of the other shop",)
+    ]
 
 
 def test_help_shows_how(shell: Shell) -> None:

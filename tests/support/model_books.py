@@ -151,6 +151,8 @@ class Refund:
     came_back: bool = False
     is_stuck: bool = False
     """The processor answers our only request with a 500, again and again."""
+    is_foreign: bool = False
+    """Somebody made it at the processor."""
 
 
 @dataclass(eq=False)
@@ -194,6 +196,18 @@ class Order(Paid):
     def on_its_way(self) -> int:
         """What refunds that have not ended will take."""
         return sum(row.amount for row in self.rows if row.state == "pending")
+
+    def given_up(self, refund: Refund) -> int:
+        """What a refund that is carried out takes of it.
+
+        The money of an earlier one may have come back to us, and is owed: what somebody gives back
+        at the processor is for that first.
+        """
+        assert self.charge is not None
+        back = [r.amount for r in self.refunds if r.state == "succeeded" and not r.came_back]
+        lost = [one.amount for one in self.charge.disputes if one.known == "lost"]
+        owed = max(self.gone - sum(back) - sum(lost), 0) if refund.is_foreign else 0
+        return min(max(refund.amount - owed, 0), self.charged - self.gone)
 
     def give_up(self, amount: int, shown: Shown, *, disputed: bool) -> None:
         """A part of what is left of the charge goes, and as much of everything it paid for."""
@@ -281,6 +295,8 @@ class Books:
     orders: list[Order] = field(default_factory=list)
     top_ups: list[TopUp] = field(default_factory=list)
     charges: list[Charge] = field(default_factory=list)
+    disputes: list[Dispute] = field(default_factory=list)
+    """Oldest first."""
     news: list[News] = field(default_factory=list)
     """Events that nobody has heard yet, oldest first."""
     timers: "list[Order | TopUp | Refund]" = field(default_factory=list)
@@ -388,12 +404,12 @@ class Books:
             self.end(known)
 
     def _foreign(self, paid_for: Order | TopUp, seen: Seen) -> Refund:
-        refund = Refund(paid_for, seen.amount, self.now, seen=seen)
+        refund = Refund(paid_for, seen.amount, self.now, seen=seen, is_foreign=True)
         paid_for.refunds.append(refund)
         if seen.status == "pending":
             self.timers.append(refund)
-            if isinstance(paid_for, Order) and paid_for.charged > paid_for.gone:
-                awaited = min(seen.amount, paid_for.charged - paid_for.gone)
+            awaited = paid_for.given_up(refund) if isinstance(paid_for, Order) else 0
+            if isinstance(paid_for, Order) and awaited:
                 refund.shown = Shown(awaited, "pending")
                 paid_for.rows.append(refund.shown)
         return refund
@@ -418,7 +434,7 @@ class Books:
             self.fail(refund)
 
     def _end_of_order(self, refund: Refund, order: Order) -> None:
-        applied = min(refund.amount, order.charged - order.gone)
+        applied = order.given_up(refund)
         if applied:
             refund.shown = refund.shown or Shown(applied, "pending")
             order.give_up(applied, refund.shown, disputed=order.state == "disputed")

@@ -312,9 +312,9 @@ class Double:
             return
         wanted = self.books.order_refund(order, amount)
         charge = order.charge
-        takes = charge is None or _takes(charge, wanted)
+        takes = _takes(charge, wanted)
         ask = self._asking(order, amount, name)
-        with self._refunding(charge, fault if takes and wanted else None) as struck:
+        with self._refunding(charge, fault if takes else None) as struck:
             code, state = self._ask(ask)
         note(f"refund {amount} of {order.id} -> {code or state}")
         if wanted is None:
@@ -373,7 +373,7 @@ class Double:
         self.touched.append(top_up.account)
         part = self.books.top_up_refund(top_up, amount)
         charge = top_up.charge
-        takes = charge is not None and part is not None and _takes(charge, part[0])
+        takes = _takes(charge, None if part is None else part[0])
         with self._refunding(charge, fault if takes else None) as struck:
             code, state = self._ask(
                 lambda: self.shop.stage.do(
@@ -444,19 +444,21 @@ class Double:
         self.books.refund_there(charge, answer.json()["id"], amount)
         self.books.finish_refunds(charge)
 
-    def dispute(self, charge: Charge, amount: int, *, inquiry: bool) -> None:
-        """A card's owner disputes a charge, or their bank only asks."""
+    def dispute(self, charge: Charge, amount: int, *, inquiry: bool) -> bool:
+        """A card's owner disputes a charge, or their bank only asks; False if that cannot be."""
         answer = self.shop.stripe.http.post(
             "/_control/dispute", json={"charge": charge.id, "amount": amount, "inquiry": inquiry}
         )
         note(f"dispute {amount} of {charge.id} -> {answer.status_code}")
         if charge.is_disputed or not 0 < amount <= charge.left:
             same(answer.status_code, httpx.codes.BAD_REQUEST)
-            return
+            return False
         status = "warning_needs_response" if inquiry else "needs_response"
         made = Dispute(answer.json()["id"], charge, amount, status)
         charge.disputes.append(made)
+        self.books.disputes.append(made)
         self.books.news.append(("dispute", charge, made))
+        return True
 
     def decide(self, dispute: Dispute, outcome: str) -> None:
         """The bank decides."""
@@ -491,14 +493,9 @@ class Double:
         charges = [charge for charge in self.books.charges if charge.paid_for.state != "pending"]
         for charge in sorted(charges, key=lambda one: one.id):
             self.books.follow_refunds(charge)
-        disputes = [one for charge in self.books.charges for one in charge.disputes]
-        for dispute in sorted(disputes, key=self._newest_first):
+        for dispute in reversed(self.books.disputes):
             self.books.follow_dispute(dispute)
         self._rest()
-
-    def _newest_first(self, dispute: Dispute) -> int:
-        ids = [one["id"] for one in self.shop.stripe.truth("disputes")]
-        return -ids.index(dispute.id)
 
     def _hear(self) -> None:
         self.shop.flush_events()
@@ -599,7 +596,8 @@ class Double:
     def _may_be_unmade(self, one: Order | TopUp | Refund) -> None:
         """What was lost on its way is sent again, unless its key is too old to be sent at all."""
         is_old = self.books.now - one.asked_at > SENT_AGAIN_FOR_S
-        assert one.is_stuck or is_old, "it was to be sent again, and is not there"
+        refused = isinstance(one, Refund) and not _takes(one.of.charge, one.amount)
+        assert one.is_stuck or is_old or refused, "it was to be sent again, and is not there"
 
     # What the processor really did.
 
@@ -624,11 +622,14 @@ class Double:
         listed = self.shop.stripe.http.get(
             REFUNDS, params={"charge": charge.id, "limit": 100}, headers=self._secret()
         )
-        fresh = [one for one in listed.json()["data"] if one["id"] not in known]
-        assert len(fresh) <= 1, f"given back more than once: {fresh}"
-        for one in fresh:
-            same((one["amount"], one["charge"]), (refund.amount, charge.id))
-            refund.seen = self.books.refund_there(charge, one["id"], one["amount"])
+        # Two of one amount that are both in doubt are as good as each other; the oldest is last.
+        fresh = [
+            one
+            for one in listed.json()["data"]
+            if one["id"] not in known and one["amount"] == refund.amount
+        ]
+        if fresh:
+            refund.seen = self.books.refund_there(charge, fresh[-1]["id"], refund.amount)
 
     def _secret(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.shop.stripe.secret_key}"}
@@ -706,9 +707,11 @@ LATER = {"pm_card_pendingRefund": "succeeded", "pm_card_refundFail": "failed"}
 """Cards whose refunds end a moment later, and how."""
 
 
-def _takes(charge: Charge, amount: int | None) -> bool:
+def _takes(charge: Charge | None, amount: int | None) -> bool:
     """Whether the processor gives so much of a charge back."""
-    return amount is not None and not charge.is_disputed and 0 < amount <= charge.left
+    if charge is None or amount is None:
+        return False
+    return not charge.is_disputed and 0 < amount <= charge.left
 
 
 def _card_refusal(account: Account) -> str | None:

@@ -23,7 +23,7 @@ FEATURE_FILES = (*DECIDES, "store", "service", "schemas", "api", "jobs")
 
 
 class NamedQuery(msgspec.Struct, frozen=True, order=True):
-    """One query of a `queries.sql`: feature, name, and text with `$n` for its parameters."""
+    """One query of a `.sql` file: feature, name, and text with `$n` for its parameters."""
 
     feature: str
     name: str
@@ -55,39 +55,45 @@ def features() -> list[str]:
     return sorted(
         folder.name
         for folder in SOURCE.iterdir()
-        if any((folder / f"{name}.py").is_file() for name in ("model", "store", "rules"))
+        if any(_has_module(folder, name) for name in ("model", "store", "rules"))
     )
 
 
-def query_folders() -> list[Path]:
-    """The folders that have a `queries.sql`."""
-    return sorted(path.parent for path in SOURCE.rglob("queries.sql"))
+def _has_module(folder: Path, name: str) -> bool:
+    return (folder / f"{name}.py").is_file() or (folder / name / "__init__.py").is_file()
+
+
+def query_files() -> list[Path]:
+    """Every file of named queries of the product."""
+    return sorted(SOURCE.rglob("*.sql"))
 
 
 @cache
 def named_queries() -> tuple[NamedQuery, ...]:
     """Every named query of the product."""
-    return tuple(sorted(query for folder in query_folders() for query in _queries_of(folder)))
+    return tuple(sorted(query for file in query_files() for query in queries_in(file)))
 
 
-def _queries_of(folder: Path) -> Iterator[NamedQuery]:
-    loaded = load_queries(str(folder / "store.py"))
+def queries_in(file: Path) -> Iterator[NamedQuery]:
+    """The queries of one file, loaded as for a module of its name."""
+    loaded = load_queries(str(file.with_suffix(".py")))
     for name in loaded.available_queries:
         # aiosql adds a second method for each query of many rows.
         if name.endswith("_cursor") and name.removesuffix("_cursor") in loaded.available_queries:
             continue
-        yield NamedQuery(folder.relative_to(SOURCE).parts[0], name, getattr(loaded, name).sql)
+        yield NamedQuery(file.relative_to(SOURCE).parts[0], name, getattr(loaded, name).sql)
 
 
 @cache
 def modules() -> dict[str, ast.Module]:
     """Every module of the product by its dotted name, parsed."""
     return {
-        _dotted(path): ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+        dotted(path): ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
         for path in sorted(SOURCE.rglob("*.py"))
     }
 
 
-def _dotted(path: Path) -> str:
+def dotted(path: Path) -> str:
+    """The dotted name of the module in a file."""
     parts = path.relative_to(SOURCE.parent).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)

@@ -73,8 +73,14 @@ def _mentions(module: str, body: ast.AST) -> Iterator[Node]:
     for node in ast.walk(body):
         if isinstance(node, ast.Name | ast.Attribute):
             found = _resolve(module, _dotted(node))
-            if found is not None and not set(found[0].split(".")) & set(BESIDE_REQUESTS):
+            if found is not None and not _is_beside_requests(found[0]):
                 yield found
+
+
+def _is_beside_requests(module: str) -> bool:
+    """A store is looked into whatever its modules are called: what a request asks of it counts."""
+    parts = module.split(".")
+    return "store" not in parts and not set(parts).isdisjoint(BESIDE_REQUESTS)
 
 
 def _dotted(node: ast.expr) -> str:

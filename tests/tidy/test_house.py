@@ -119,6 +119,15 @@ def test_a_feature_invents_no_other_kind_of_file(feature: str) -> None:
 
 
 @pytest.mark.parametrize("feature", features())
+def test_sql_stands_beside_the_store_or_inside_it(feature: str) -> None:
+    """One file, or one for each module of a store that is a package."""
+    folder = SOURCE / feature
+    in_store = [path for path in folder.glob("store/*.sql") if path.with_suffix(".py").is_file()]
+    expected = in_store or [folder / "queries.sql"]
+    assert sorted(folder.rglob("*.sql")) == sorted(expected)
+
+
+@pytest.mark.parametrize("feature", features())
 def test_a_feature_begins_with_what_it_owns(feature: str) -> None:
     tree = ast.parse((SOURCE / feature / "__init__.py").read_text(encoding="utf-8"))
     assert len(tree.body) == 1

@@ -100,7 +100,7 @@ def test_a_store_is_private_to_its_feature(graph: grimp.ImportGraph) -> None:
     trespassers = {
         (importer, store)
         for store in graph.modules
-        if store.endswith(".store")
+        if store.split(".")[2:3] == ["store"]
         for importer in graph.find_modules_that_directly_import(store)
         if importer.split(".")[1] != store.split(".")[1]
     }

@@ -1,6 +1,6 @@
 """A feature's tables are its own: no other feature's SQL, foreign key or trigger sees them.
 
-Statements of the `queries.sql` files, bodies of functions and views as the migrated database has
+Statements of the features' `.sql` files, bodies of functions and views as the migrated database has
 them. What a feature needs of another one it gets from a function that the lower one lends.
 """
 

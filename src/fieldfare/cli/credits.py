@@ -15,8 +15,10 @@ from fieldfare.cli.operators import ask_password
 from fieldfare.cli.steps import say
 from fieldfare.db.pool import connection, transaction
 from fieldfare.kernel.clock import rfc3339
+from fieldfare.kernel.errors import AnswerLost
 from fieldfare.kernel.money import dollars_from_cents
-from fieldfare.ledger.model import AdjustmentRequest
+from fieldfare.ledger.errors import AdjustmentMaybeMade
+from fieldfare.ledger.model import AdjustmentRequest, Wallet
 from fieldfare.ledger.service import adjusting
 from fieldfare.ledger.service.adjusting import LISTED, Adjusted
 from fieldfare.ledger.service.credits import get_wallet
@@ -53,16 +55,19 @@ def _dollars(cents: int) -> str:
 
 @credits_app.command("balance")
 def balance_command(account: AccountNumber) -> None:
-    """Show what an account holds.
+    """Show what an account holds, and what it owes.
 
     Example: fieldfare credits balance --account 1001
     """
-    say(_dollars(run(_balance(account))))
+    wallet = run(_wallet(account))
+    say(_dollars(wallet.balance_cents))
+    if wallet.owed_cents:
+        say(f"It owes {_dollars(wallet.owed_cents)}, which the next top-up pays first.")
 
 
-async def _balance(account_id: int) -> int:
+async def _wallet(account_id: int) -> Wallet:
     async with open_cli_database() as db, connection(db) as conn:
-        return (await get_wallet(conn, account_id)).balance_cents
+        return await get_wallet(conn, account_id)
 
 
 @credits_app.command("adjust")
@@ -97,15 +102,18 @@ async def _adjust(account_id: int, cents: int, reason: str, operator: str | None
     password = "" if operator is None else ask_password(operator)
     async with open_cli_database() as db:
         operator_id = None if operator is None else await verify_password(db, operator, password)
-        async with transaction(db) as conn:
-            return await adjusting.adjust(
-                conn,
-                account_id,
-                change_cents=cents,
-                reason=reason,
-                operator_id=operator_id,
-                alone_up_to_cents=settings.adjust_alone_up_to_cents,
-            )
+        try:
+            async with transaction(db) as conn:
+                return await adjusting.adjust(
+                    conn,
+                    account_id,
+                    change_cents=cents,
+                    reason=reason,
+                    operator_id=operator_id,
+                    alone_up_to_cents=settings.adjust_alone_up_to_cents,
+                )
+        except AnswerLost as error:
+            raise AdjustmentMaybeMade(account_id) from error
 
 
 @credits_app.command("requests")

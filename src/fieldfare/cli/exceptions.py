@@ -32,6 +32,9 @@ WAYS_OUT: dict[ExceptionKind, tuple[str, ...]] = {
         "resolve this with the refund's id; the order or top-up stays unpaid",
         "if it is a refund that differs, correct what differs in the processor's dashboard and "
         "resolve this with what was done",
+        "if more went back than was charged, nothing here can fetch it: ask the customer for it or "
+        "bear it, then resolve this with what was agreed; it stays in the book `suspense` "
+        "(`fieldfare books`)",
     ),
     "refund_unknown": (
         "it settles itself as soon as the processor's list shows the refund, or 25 hours after it "

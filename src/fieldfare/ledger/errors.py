@@ -1,6 +1,6 @@
 """What the books refuse."""
 
-from fieldfare.kernel.errors import InvalidRequest, NotFound
+from fieldfare.kernel.errors import InvalidRequest, NotFound, ProblemError
 from fieldfare.kernel.money import dollars_from_cents
 
 
@@ -46,3 +46,17 @@ class RequestDecided(InvalidRequest):
     """400: the adjustment that was asked for has been decided otherwise; nothing was changed."""
 
     code = "adjustment_request_decided"
+
+
+class AdjustmentMaybeMade(ProblemError):
+    """502: the database's answer was lost, so it is not known whether a balance was changed."""
+
+    status = 502
+    code = "adjustment_outcome_unknown"
+
+    def __init__(self, account_id: int) -> None:
+        super().__init__(
+            "The database's answer was lost, so this adjustment may be made, or asked for, or not. "
+            f"Look at `fieldfare credits balance --account {account_id}` and `fieldfare credits "
+            "requests` before you give it again, so that it is not made twice."
+        )

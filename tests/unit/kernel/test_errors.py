@@ -12,6 +12,8 @@ TREE = [
     (errors.Conflict, 409, "conflict", 1),
     (errors.KeyReused, 422, "idempotency_mismatch", None),
     (errors.Unavailable, 503, "unavailable", 1),
+    (errors.AnswerLost, 503, "unavailable", 1),
+    (errors.Contended, 503, "unavailable", 1),
 ]
 
 

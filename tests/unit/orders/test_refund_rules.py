@@ -1,6 +1,7 @@
 """Splitting refunds: whatever the sequence, nothing is created, and the last one closes exactly."""
 
 from fractions import Fraction
+from typing import get_args
 from uuid import UUID
 
 import pytest
@@ -21,8 +22,10 @@ from fieldfare.orders.rules import (
     refundable_minor,
     split_refund,
     state_of,
+    use_of_refund,
 )
 from fieldfare.payments.errors import NotRefundable
+from fieldfare.payments.model import RefundOrigin
 from tests.support.refunds import NOW, PURCHASE
 
 MANY_MICRO = 10**17
@@ -174,6 +177,8 @@ def test_how_much_may_go_back(asked: int | None, refunded: int, pending: int, gi
         (purchase(currency="KWD"), 0, 15, "positive multiple of 0.01"),
         (purchase(currency="ISK"), 0, 150, "positive multiple of 1."),
         (purchase(), 704, None, "on its way back"),
+        (purchase("partly_refunded", 200), 505, None, "on its way back"),
+        (purchase(), 1_408, 1, "on its way back"),
         (purchase("refunded", 704), 0, None, "refunded already"),
         (purchase("disputed"), 0, None, "processor's dashboard"),
         (purchase("pending"), 0, None, "fieldfare exceptions list"),
@@ -248,3 +253,37 @@ def test_an_amount_in_whole_units_is_counted_as_the_processor_does(
 def test_an_amount_finer_than_its_currency_is_refused(amount: str, code: str, said: str) -> None:
     with pytest.raises(NotRefundable, match=said):
         asked_minor(Fraction(amount), code)
+
+
+minors = st.integers(0, MANY_MINOR)
+
+
+@given(st.integers(1, MANY_MINOR), minors, minors, st.sampled_from(get_args(RefundOrigin)))
+def test_what_a_refund_is_for_makes_it_up_and_is_no_more_than_there_is(
+    amount_minor: int, remaining_minor: int, owed_minor: int, origin: RefundOrigin
+) -> None:
+    use = use_of_refund(
+        amount_minor, origin=origin, remaining_minor=remaining_minor, owed_minor=owed_minor
+    )
+    assert use.applied_minor + use.owed_minor + use.beyond_minor == amount_minor
+    assert 0 <= use.applied_minor <= remaining_minor
+    assert 0 <= use.owed_minor <= owed_minor
+    assert use.beyond_minor == max(amount_minor - remaining_minor - owed_minor, 0)
+
+
+@pytest.mark.parametrize(
+    ("origin", "amount_minor", "use"),
+    [
+        ("operator", 204, (204, 0, 0)),
+        ("operator", 504, (204, 300, 0)),
+        ("operator", 900, (204, 500, 196)),
+        ("processor", 300, (0, 300, 0)),
+        ("processor", 600, (100, 500, 0)),
+        ("processor", 900, (204, 500, 196)),
+    ],
+)
+def test_what_is_given_back_at_the_processor_pays_first_what_came_back(
+    origin: RefundOrigin, amount_minor: int, use: tuple[int, int, int]
+) -> None:
+    said = use_of_refund(amount_minor, origin=origin, remaining_minor=204, owed_minor=500)
+    assert (said.applied_minor, said.owed_minor, said.beyond_minor) == use

@@ -21,7 +21,12 @@ from fieldfare.payments.model import Payment
 from fieldfare.payments.rules import look_again_in
 from fieldfare.payments.service.inbox import mark_done
 from fieldfare.payments.service.outcomes import find_payment_of
-from fieldfare.payments.service.refunds import REFUND_TOPIC, get_refund, watch_refund
+from fieldfare.payments.service.refunds import (
+    REFUND_TOPIC,
+    get_refund,
+    list_returned_unheard,
+    watch_refund,
+)
 from fieldfare.payments.service.top_ups.refund_ends import follow_refund_of_top_up
 from fieldfare.payments.service.top_ups.refunding import find_top_up_id
 
@@ -118,9 +123,13 @@ async def _follow(conn: Connection, payment: Payment, seen: SeenRefund) -> None:
 async def reconcile_refunds(
     db: Database, gateway: StripeGateway, *, created_from: datetime
 ) -> dict[str, int]:
-    """Bring the refunds of every charge that has one since an instant to the processor's list."""
+    """Bring the refunds of every charge that has one since an instant to the processor's list.
+
+    And those that came back later, as the processor's balance shows. Raises `ProcessorAway`.
+    """
     counts = {"refunds": 0}
-    charges: set[str] = set()
+    async with connection(db) as conn:
+        charges = set(await list_returned_unheard(conn))
     async for seen in list_recent_refunds(gateway, created_from=created_from):
         counts["refunds"] += 1
         if seen.charge_id:

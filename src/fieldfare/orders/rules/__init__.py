@@ -35,6 +35,7 @@ from fieldfare.orders.rules.refunding import (
     refundable_minor,
     split_refund,
     state_of,
+    use_of_refund,
 )
 from fieldfare.orders.rules.splitting import (
     WHOLE_CENTS_FROM,
@@ -73,5 +74,6 @@ __all__ = [
     "split_refund",
     "state_of",
     "tree_price_cents",
+    "use_of_refund",
     "whole_share",
 ]

@@ -18,9 +18,11 @@ from fieldfare.orders.model import (
     Purchase,
     PurchaseState,
     RefundSplit,
+    RefundUse,
     StandingLine,
 )
 from fieldfare.payments.errors import NotRefundable
+from fieldfare.payments.model import RefundOrigin
 
 
 def split_refund(
@@ -61,6 +63,28 @@ def _partner_part_micro(line: StandingLine, amount_micro: int) -> int:
     return line.partner_micro * amount_micro // line.amount_micro
 
 
+def use_of_refund(
+    amount_minor: int, *, origin: RefundOrigin, remaining_minor: int, owed_minor: int
+) -> RefundUse:
+    """What a refund that was carried out is for: what remains of the charge, or what is owed.
+
+    `owed_minor` went back before and came back to us, so that the customer still has to get it:
+    this is done at the processor, and what is made there pays it first. What was asked for here is
+    a part of what remains.
+    """
+    if origin == "operator":
+        applied_minor = min(amount_minor, remaining_minor)
+        paid_minor = min(amount_minor - applied_minor, owed_minor)
+    else:
+        paid_minor = min(amount_minor, owed_minor)
+        applied_minor = min(amount_minor - paid_minor, remaining_minor)
+    return RefundUse(
+        applied_minor=applied_minor,
+        owed_minor=paid_minor,
+        beyond_minor=amount_minor - applied_minor - paid_minor,
+    )
+
+
 def state_of(charge_minor: int, refunded_minor: int, *, disputed: bool) -> PurchaseState:
     """The state of a paid order of which so much was refunded or lost."""
     if disputed:
@@ -95,7 +119,8 @@ def refundable_minor(purchase: Purchase, *, pending_minor: int, amount_minor: in
     """
     _check_state(purchase)
     left_minor = purchase.charge_minor - purchase.refunded_minor - pending_minor
-    if left_minor == 0:
+    # Somebody at the processor may be sending back what we are sending back, and only one can.
+    if left_minor <= 0:
         raise NotRefundable(
             "All of this order is on its way back. Wait until those refunds are settled: "
             "GET /api/orders/{purchaseId} shows them."

@@ -143,13 +143,17 @@ async def _send(db: Database, gateway: StripeGateway, refund: Refund) -> None:
 
 
 async def _ending(db: Database, refund_id: UUID) -> OrderRefund:
-    """How a refund stands; raises `RefundNotMade` or `RefundOutcomeUnknown`."""
+    """How a refund stands; raises `NotRefundable`, `RefundNotMade` or `RefundOutcomeUnknown`."""
     async with connection(db) as conn:
         refund = await get_refund(conn, refund_id)
-        if refund.state == "pending":
-            sent = await get_sent_refund(conn, refund_id)
-            if sent.refund_id is None:
-                raise RefundOutcomeUnknown(refund_id)
+        sent = await get_sent_refund(conn, refund_id)
+    if refund.state == "pending" and sent.refund_id is None:
+        raise RefundOutcomeUnknown(refund_id)
+    if refund.state == "failed" and sent.state == "succeeded":
+        raise NotRefundable(
+            "The card got this refund, but nothing of the order was left to go with it: its money "
+            "had gone back otherwise. Do not ask again; `fieldfare exceptions list` shows it."
+        )
     if refund.state == "failed":
         raise RefundNotMade(
             f"The card processor did not give the money back ({refund.failure_code}). Nothing was "

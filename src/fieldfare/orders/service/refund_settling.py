@@ -3,6 +3,9 @@
 The answer, the timer, an event, a retry and the hourly look at the processor's lists all end in
 `record_outcome`: it locks the purchase, then the refund, and finds it pending or finds that another
 one was faster. What somebody did in the processor's own dashboard is recorded and takes effect too.
+
+An order stays refunded if the money comes back to us later. What is given back in its place takes
+nothing more of the order, and neither does what goes back beyond the charge: a person is told.
 """
 
 from datetime import UTC, datetime
@@ -22,7 +25,8 @@ from fieldfare.ledger.model import Leg
 from fieldfare.ledger.service.posting import post
 from fieldfare.notifications.service.outbox import tell
 from fieldfare.orders import store
-from fieldfare.orders.model import NewRefund, Purchase
+from fieldfare.orders.model import NewRefund, Purchase, RefundUse
+from fieldfare.orders.rules import use_of_refund
 from fieldfare.orders.service.refunding import apply_refund, lock_purchase
 from fieldfare.payments.model import Payment, Refund
 from fieldfare.payments.service import refunds
@@ -69,17 +73,19 @@ async def follow_refund_of_order(conn: Connection, payment: Payment, seen: SeenR
     if known is None and not isinstance(seen, RefundRefused):
         known = await refunds.keep_foreign_refund(conn, payment, seen)
         if known is not None and isinstance(seen, RefundPending):
-            await _await_foreign(conn, purchase, known)
+            await _await_foreign(conn, purchase, payment, known)
     if known is not None:
         await record_outcome(conn, payment, known.id, seen)
 
 
-async def _await_foreign(conn: Connection, purchase: Purchase, refund: Refund) -> None:
+async def _await_foreign(
+    conn: Connection, purchase: Purchase, payment: Payment, refund: Refund
+) -> None:
     """What the processor takes its time over counts as on its way, as ours does."""
-    awaited_minor = min(refund.amount_minor, purchase.charge_minor - purchase.refunded_minor)
-    if awaited_minor > 0:
+    use = await _use_of(conn, purchase, payment, refund)
+    if use.applied_minor > 0:
         await store.insert_refund(
-            conn, refund.id, purchase, _new_refund(refund, amount_minor=awaited_minor)
+            conn, refund.id, purchase, _new_refund(refund, amount_minor=use.applied_minor)
         )
     await tell(conn, refunds.REFUND_TOPIC, refund.id, refunds.LOOK_AFTER)
 
@@ -99,8 +105,10 @@ async def record_outcome(
     match outcome:
         case Refunded() if refund.state != "succeeded":
             if await refunds.is_as_asked(conn, payment, refund, outcome):
+                use = await _use_of(conn, purchase, payment, refund)
                 await refunds.record_refunded(conn, refund, outcome)
-                await _take_effect(conn, purchase, refund)
+                made = await refunds.get_refund(conn, refund.id)
+                await _take_effect(conn, purchase, made, use)
         case RefundPending() if refund.state == "pending":
             if await refunds.is_as_asked(conn, payment, refund, outcome):
                 await refunds.record_refund_pending(conn, refund, outcome)
@@ -111,29 +119,43 @@ async def record_outcome(
             await store.update_refund_failed(conn, refund.id, refused.code)
 
 
-async def _take_effect(conn: Connection, purchase: Purchase, refund: Refund) -> None:
-    """The order gives up the refund's amount, as far as something of it is left.
+async def _use_of(
+    conn: Connection, purchase: Purchase, payment: Payment, refund: Refund
+) -> RefundUse:
+    """What a refund that is not carried out yet is for.
 
-    There is more only if an earlier refund's money returned to us and somebody sent it once more:
-    the order was refunded by the first one, so this settles what has been owed since.
+    What the order gave up and is not gone came back to us, and is owed to whoever paid.
     """
-    remaining_minor = purchase.charge_minor - purchase.refunded_minor
-    applied_minor = min(refund.amount_minor, remaining_minor)
-    if applied_minor > 0:
-        await apply_refund(conn, purchase, _new_refund(refund, amount_minor=applied_minor))
+    gone_minor = await refunds.find_gone_minor(conn, payment)
+    return use_of_refund(
+        refund.amount_minor,
+        origin=refund.origin,
+        remaining_minor=purchase.charge_minor - purchase.refunded_minor,
+        owed_minor=max(purchase.refunded_minor - gone_minor, 0),
+    )
+
+
+async def _take_effect(
+    conn: Connection, purchase: Purchase, refund: Refund, use: RefundUse
+) -> None:
+    if use.applied_minor > 0:
+        await apply_refund(conn, purchase, _new_refund(refund, amount_minor=use.applied_minor))
     else:
         await store.update_refund_failed(conn, refund.id, NOTHING_LEFT)
-    if refund.amount_minor > applied_minor:
-        await _pay_what_returned(conn, refund, refund.amount_minor - applied_minor)
+    if refund.amount_minor > use.applied_minor:
+        await _pay_beside(conn, refund, refund.amount_minor - use.applied_minor)
+    if use.beyond_minor > 0:
+        await refunds.say_too_much(conn, refund, use.beyond_minor)
 
 
-async def _pay_what_returned(conn: Connection, refund: Refund, amount_minor: int) -> None:
+async def _pay_beside(conn: Connection, refund: Refund, amount_minor: int) -> None:
+    """Money that the order does not give up: what came back to us lies in `suspense` already."""
     paid_micro = micro_from_minor(amount_minor, get_currency(refund.currency))
     legs = [
         Leg(book="processor", currency=refund.currency, amount_micro=paid_micro),
         Leg(book="suspense", currency=refund.currency, amount_micro=-paid_micro),
     ]
-    await post(conn, refund.id, "refund", legs, "in place of a refund that failed")
+    await post(conn, refund.id, "refund", legs, "beside what was left of the order")
 
 
 def _new_refund(refund: Refund, *, amount_minor: int) -> NewRefund:

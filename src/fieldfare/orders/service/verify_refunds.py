@@ -159,7 +159,7 @@ def _sent_findings(refund: Any, sent: Any, returned: dict[UUID, int]) -> Iterato
         "currency": refund["currency"],
         "origin": refund["origin"],
     }
-    # What came back to us once may be given back once more, beyond what is left of the order.
+    # What came back to us once may be given back once more, and a bank may take what went back.
     excess_minor = sent["amount_minor"] - refund["amount_minor"]
     if not 0 <= excess_minor <= returned.get(sent["payment_id"], 0):
         due["amount_minor"] = refund["amount_minor"]

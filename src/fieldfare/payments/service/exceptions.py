@@ -4,6 +4,7 @@ from uuid import UUID
 
 from fieldfare.db.ids import new_id
 from fieldfare.db.pool import Connection
+from fieldfare.ledger.rules import clean_reason
 from fieldfare.payments import store
 from fieldfare.payments.errors import ExceptionNotFound
 from fieldfare.payments.model import ExceptionKind, OpenException
@@ -33,8 +34,11 @@ async def list_exceptions(conn: Connection) -> list[OpenException]:
 
 
 async def resolve_exception(conn: Connection, identifier: UUID, resolution: str) -> None:
-    """Close one with the reason that a person gives; raises `ExceptionNotFound`."""
-    if not await store.resolve_exception(conn, identifier, resolution):
+    """Close one with the reason that a person gives; it is kept in one line.
+
+    Raises `ReasonRefused` or `ExceptionNotFound`.
+    """
+    if not await store.resolve_exception(conn, identifier, clean_reason(resolution)):
         raise ExceptionNotFound(
             f"There is no open exception {identifier}. `fieldfare exceptions list` shows them."
         )

@@ -37,6 +37,8 @@ REFUND_TOPIC = "refund_unsettled"
 LOOK_AFTER = timedelta(minutes=1)
 NEVER_CARRIED_OUT = "never_carried_out"
 FOREIGN_REASON = "Made at the processor"
+UNHEARD = 500
+"""More than ever fail at once; what is left comes with the next look."""
 
 
 async def open_refund(
@@ -150,6 +152,19 @@ async def list_refunds_of(conn: Connection, payment: Payment) -> list[Refund]:
     return await store.list_refunds_of_payment(conn, payment.id)
 
 
+async def list_returned_unheard(conn: Connection) -> list[str]:
+    """Charges of refunds whose money is with us again, as an import of the balance has shown.
+
+    A refund can fail weeks after it was made. If the event is lost, nothing else tells of it.
+    """
+    return await store.list_returned_unheard(conn, UNHEARD)
+
+
+async def find_gone_minor(conn: Connection, payment: Payment) -> int:
+    """Of a payment, what is gone for good: refunds that did not come back, and lost disputes."""
+    return (await store.find_returned(conn, payment.id)).gone_minor
+
+
 async def is_as_asked(
     conn: Connection, payment: Payment, refund: Refund, seen: Refunded | RefundPending
 ) -> bool:
@@ -198,6 +213,15 @@ async def record_refund_returned(conn: Connection, refund: Refund, refused: Refu
     if await store.update_refund_returned(conn, refund.id, refused.code):
         detail = f"{_said(refund)} had succeeded and failed later ({refused.code})"
         await open_exception(conn, "refund_failed", str(refund.id), detail)
+
+
+async def say_too_much(conn: Connection, refund: Refund, beyond_minor: int) -> None:
+    """In the caller's transaction: more went back than there was, which a person has to look at."""
+    detail = (
+        f"{_said(refund)}: {beyond_minor} {refund.currency} more has gone back than the card was "
+        "charged"
+    )
+    await open_exception(conn, "mismatch", str(refund.id), detail)
 
 
 def _said(refund: Refund) -> str:

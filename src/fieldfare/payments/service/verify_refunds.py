@@ -31,7 +31,7 @@ async def find_known_refunds(conn: Connection, ids: Sequence[UUID]) -> set[UUID]
 
 
 async def find_returned(conn: Connection, payment_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """Of some payments, what of their refunds came back to us, in the charge's unit."""
+    """Of some payments, what can have gone back beyond the order, in its unit."""
     return await store.list_returned(conn, payment_ids)
 
 

@@ -1,0 +1,102 @@
+"""The orders' rows: a module and a `.sql` file for each subject."""
+
+from fieldfare.orders.store.erasing import (
+    count_pending,
+    erase_parties,
+    erase_party,
+    erase_tags,
+    list_purchases_among,
+)
+from fieldfare.orders.store.lists import (
+    list_lines,
+    list_lines_of_purchase,
+    list_purchases,
+    list_recent_purchases,
+)
+from fieldfare.orders.store.placing import Placing, Verdict, open_card_order, place_on_credit
+from fieldfare.orders.store.purchases import (
+    find_any_purchase,
+    find_purchase,
+    find_purchase_of_charge,
+    list_known_purchases,
+    lock_purchase,
+)
+from fieldfare.orders.store.receipts import find_receipt_facts, list_receipt_lines, number_receipt
+from fieldfare.orders.store.refunds import (
+    find_refund,
+    find_refund_of_key,
+    insert_refund,
+    list_refunds,
+    list_standing_lines,
+    sum_pending_refunds,
+    update_purchase_refunded,
+    update_refund_failed,
+    write_refund,
+)
+from fieldfare.orders.store.settling import lock_pending, write_failed, write_paid
+from fieldfare.orders.store.totals import add_impact, list_totals, sum_lines
+from fieldfare.orders.store.verifying import (
+    list_charges_of,
+    list_disputed_from,
+    list_lines_of_purchases,
+    list_lost_from,
+    list_orphan_lines,
+    list_purchases_from,
+    list_refund_lines_of,
+    list_refunds_from,
+    list_refunds_of_ids,
+    list_states_of_ids,
+    list_wrongly_refunded,
+    list_wrongly_refunded_lines,
+)
+
+__all__ = [
+    "Placing",
+    "Verdict",
+    "add_impact",
+    "count_pending",
+    "erase_parties",
+    "erase_party",
+    "erase_tags",
+    "find_any_purchase",
+    "find_purchase",
+    "find_purchase_of_charge",
+    "find_receipt_facts",
+    "find_refund",
+    "find_refund_of_key",
+    "insert_refund",
+    "list_charges_of",
+    "list_disputed_from",
+    "list_known_purchases",
+    "list_lines",
+    "list_lines_of_purchase",
+    "list_lines_of_purchases",
+    "list_lost_from",
+    "list_orphan_lines",
+    "list_purchases",
+    "list_purchases_among",
+    "list_purchases_from",
+    "list_receipt_lines",
+    "list_recent_purchases",
+    "list_refund_lines_of",
+    "list_refunds",
+    "list_refunds_from",
+    "list_refunds_of_ids",
+    "list_standing_lines",
+    "list_states_of_ids",
+    "list_totals",
+    "list_wrongly_refunded",
+    "list_wrongly_refunded_lines",
+    "lock_pending",
+    "lock_purchase",
+    "number_receipt",
+    "open_card_order",
+    "place_on_credit",
+    "sum_lines",
+    "sum_pending_refunds",
+    "update_purchase_refunded",
+    "update_refund_failed",
+    "write_failed",
+    "write_paid",
+    "write_refund",
+]

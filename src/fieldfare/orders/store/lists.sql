@@ -1,0 +1,142 @@
+-- name: list_tagged_lines
+-- The same for purchases that carry some metadata: `key` and `value` are one pair of `pairs`.
+select l.id, l.purchase_id, l.account_id, l.charge_id, l.created_at, l.mass_mg, l.trees,
+    l.billed_micro, l.charge_minor, l.currency, l.portfolio_id, l.project_id,
+    l.certification_status, l.standing, l.source, l.payment_method, l.certificate_slug,
+    l.refunded_at, l.refunded_mg, l.refunded_trees, l.refunded_micro, l.note, l.on_behalf_of_name,
+    l.on_behalf_of_email, l.metadata
+from orders.tag g
+join orders.listed_line l on l.purchase_id = g.purchase_id
+where g.account_id = :account_id and g.key = :key and g.value = :value
+    and l.account_id = :account_id and l.kind = :kind
+    and l.id < :before_id and l.id >= :from_id
+    and l.created_at >= :created_after and l.created_at < :created_before
+    and l.metadata @> :pairs::jsonb
+order by l.id desc
+limit :at_most::integer;
+
+-- name: list_lines
+-- An account's lines of one kind, newest first, below an id: a page of them.
+select id, purchase_id, account_id, charge_id, created_at, mass_mg, trees, billed_micro, charge_minor,
+    currency, portfolio_id, project_id, certification_status, standing, source, payment_method,
+    certificate_slug, refunded_at, refunded_mg, refunded_trees, refunded_micro, note,
+    on_behalf_of_name, on_behalf_of_email, metadata
+from orders.listed_line
+where account_id = :account_id and kind = :kind
+    and id < :before_id and id >= :from_id
+    and created_at >= :created_after and created_at < :created_before
+order by id desc
+limit :at_most::integer;
+
+-- name: list_lines_of_purchase
+-- The lines of one purchase of an account, newest first.
+select id, purchase_id, account_id, charge_id, created_at, mass_mg, trees, billed_micro, charge_minor,
+    currency, portfolio_id, project_id, certification_status, standing, source, payment_method,
+    certificate_slug, refunded_at, refunded_mg, refunded_trees, refunded_micro, note,
+    on_behalf_of_name, on_behalf_of_email, metadata
+from orders.listed_line
+where purchase_id = :purchase_id and account_id = :account_id and kind = :kind
+order by id desc;
+
+-- name: list_tagged_purchases
+-- The same for those that carry some metadata: `key` and `value` are one pair of `pairs`.
+with page as materialized (
+    select p.id, p.charge_id, p.state, p.payment_method, p.amount_cents, p.charge_minor, p.currency,
+        p.certificate_slug, p.created_at, p.refunded_at, p.refunded_minor
+    from orders.tag g
+    join orders.purchase p on p.id = g.purchase_id
+    join orders.party y on y.purchase_id = g.purchase_id
+    where g.account_id = :account_id and g.key = :key and g.value = :value
+        and g.purchase_id < :before_id and g.purchase_id >= :from_id
+        and p.account_id = :account_id
+        and p.created_at >= :created_after and p.created_at < :created_before
+        and p.state not in ('pending', 'failed')
+        and y.metadata @> :pairs::jsonb
+    order by g.purchase_id desc
+    limit :at_most::integer
+),
+made as (
+    select l.purchase_id,
+        sum(l.mass_mg) filter (where l.standing = 'certified') as certified_mg,
+        sum(l.refunded_mg) filter (where l.standing = 'certified') as refunded_certified_mg,
+        sum(l.trees) as trees, sum(l.refunded_trees) as refunded_trees,
+        sum(l.refunded_micro) as refunded_micro,
+        bool_or(l.kind = 'offset') as has_offsets, bool_or(l.kind = 'donation') as has_donations,
+        bool_or(l.kind = 'tree') as has_trees
+    from orders.line l
+    where l.purchase_id = any(array(select page.id from page))
+    group by l.purchase_id
+)
+select p.id, p.charge_id, p.state, p.payment_method, p.amount_cents, p.charge_minor, p.currency,
+    p.certificate_slug, p.created_at, p.refunded_at, p.refunded_minor,
+    coalesce(m.certified_mg, 0)::bigint as certified_mg,
+    coalesce(m.refunded_certified_mg, 0)::bigint as refunded_certified_mg,
+    coalesce(m.trees, 0)::bigint as trees, coalesce(m.refunded_trees, 0)::bigint as refunded_trees,
+    coalesce(m.refunded_micro, 0)::bigint as refunded_micro,
+    coalesce(m.has_offsets, false) as has_offsets,
+    coalesce(m.has_donations, false) as has_donations,
+    coalesce(m.has_trees, false) as has_trees
+from page p
+left join made m on m.purchase_id = p.id
+order by p.id desc;
+
+-- name: list_purchases
+-- An account's paid orders of every kind, newest first, below an id: a page of them, with what their
+-- lines add up to. The lines of the whole page are looked up at once.
+with page as materialized (
+    select p.id, p.charge_id, p.state, p.payment_method, p.amount_cents, p.charge_minor, p.currency,
+        p.certificate_slug, p.created_at, p.refunded_at, p.refunded_minor
+    from orders.purchase p
+    where p.account_id = :account_id
+        and p.id < :before_id and p.id >= :from_id
+        and p.created_at >= :created_after and p.created_at < :created_before
+        and p.state not in ('pending', 'failed')
+    order by p.id desc
+    limit :at_most::integer
+),
+made as (
+    select l.purchase_id,
+        sum(l.mass_mg) filter (where l.standing = 'certified') as certified_mg,
+        sum(l.refunded_mg) filter (where l.standing = 'certified') as refunded_certified_mg,
+        sum(l.trees) as trees, sum(l.refunded_trees) as refunded_trees,
+        sum(l.refunded_micro) as refunded_micro,
+        bool_or(l.kind = 'offset') as has_offsets, bool_or(l.kind = 'donation') as has_donations,
+        bool_or(l.kind = 'tree') as has_trees
+    from orders.line l
+    where l.purchase_id = any(array(select page.id from page))
+    group by l.purchase_id
+)
+select p.id, p.charge_id, p.state, p.payment_method, p.amount_cents, p.charge_minor, p.currency,
+    p.certificate_slug, p.created_at, p.refunded_at, p.refunded_minor,
+    coalesce(m.certified_mg, 0)::bigint as certified_mg,
+    coalesce(m.refunded_certified_mg, 0)::bigint as refunded_certified_mg,
+    coalesce(m.trees, 0)::bigint as trees, coalesce(m.refunded_trees, 0)::bigint as refunded_trees,
+    coalesce(m.refunded_micro, 0)::bigint as refunded_micro,
+    coalesce(m.has_offsets, false) as has_offsets,
+    coalesce(m.has_donations, false) as has_donations,
+    coalesce(m.has_trees, false) as has_trees
+from page p
+left join made m on m.purchase_id = p.id
+order by p.id desc;
+
+-- name: list_recent_purchases
+-- The newest offset orders of anybody of which something stands, looked for among the newest
+-- `looked_at` of all orders, so that a shop which sells only trees is not read to its beginning.
+select p.id, p.account_id, p.portfolio_id, p.charge_id, p.certificate_slug, p.created_at,
+    standing.mass_mg
+from (
+    select id, account_id, kind, state, portfolio_id, charge_id, certificate_slug, created_at
+    from orders.purchase
+    order by id desc
+    limit :looked_at::integer
+) as p
+cross join lateral (
+    select sum(l.mass_mg - l.refunded_mg)::bigint as mass_mg
+    from orders.line l
+    where l.purchase_id = p.id
+) as standing
+where p.kind = 'offset' and p.state in ('paid', 'partly_refunded')
+    and p.id <> all(:without_ids::uuid[])
+    and standing.mass_mg > 0
+order by p.id desc
+limit :at_most::integer;
