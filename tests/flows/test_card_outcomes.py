@@ -15,9 +15,11 @@ import pytest
 
 from fieldfare.db.pool import connection
 from fieldfare.integrations.stripe.model import NotExecuted, Unknown
-from fieldfare.orders.service.settle import settle_with
+from fieldfare.orders.service.settle import ORDERS
+from fieldfare.payments.errors import ProcessorBusy
 from fieldfare.payments.model import Payment
 from fieldfare.payments.service.outcomes import find_out, find_payment_of
+from fieldfare.payments.service.settling import settle_with
 from tests.support.cards import INTENTS, ORDER_CENTS, TIMEOUT_S, CardShop, Team, card_shop
 from tests.support.client import assert_refused
 from tests.support.waiting import wait_until
@@ -343,7 +345,7 @@ def test_a_refusal_of_the_first_try_says_nothing_once_it_was_sent_again(shop: Ca
     shop.sql("update payments.payment set last_sent_at = last_sent_at + interval '1 s'"
              " where id = %s", payment.id)  # fmt: skip
     busy = NotExecuted(reason="busy", code="rate_limit", message="")
-    said = shop.stage.do(lambda db, _: settle_with(db, payment, busy, first_try=True))
+    said = shop.stage.do(lambda db, _: settle_with(db, ORDERS, payment, busy, first_try=True))
     assert (said, shop.state(purchase_id)) == (None, "pending")
     assert shop.order(team, "k").status_code == 200
     shop.agree(team)
@@ -354,7 +356,8 @@ def test_a_payment_that_was_settled_meanwhile_is_not_sent_again(shop: CardShop) 
     purchase_id = left_unknown(shop, team, charged=False)
     stale = payment_of(shop, purchase_id)
     busy = NotExecuted(reason="busy", code="rate_limit", message="")
-    assert shop.stage.do(lambda db, _: settle_with(db, stale, busy, first_try=True)) is not None
+    said = shop.stage.do(lambda db, _: settle_with(db, ORDERS, stale, busy, first_try=True))
+    assert isinstance(said, ProcessorBusy)
     assert shop.state(purchase_id) == "failed"
     sent = len(shop.sent())
     outcome = shop.stage.do(lambda db, gateway: find_out(db, gateway, stale, stale.created_at))

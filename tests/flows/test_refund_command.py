@@ -98,7 +98,7 @@ def test_an_order_is_refunded_by_its_charge_in_parts(shop: CardShop, shell: Shel
     purchase_id, charge_id = bought(shop, team)
     part = shell.run(charge_id, "--amount", "5.00", "--reason", "Ticket 4711")
     assert part[0].startswith("5.00 USD went back to the card, refund ")
-    assert part[1] == "With it went 0.319602272 t CO₂e and 0 trees."
+    assert part[1] == "With it went 0.319602272 t CO₂e."
     assert part[2] == f"Order {charge_id} is partly refunded: 5.00 USD of 7.04 USD is back."
     rest = shell.run(purchase_id)
     assert rest[0].startswith("2.04 USD went back")
@@ -127,7 +127,7 @@ def test_trees_go_back(shop: CardShop, shell: Shell) -> None:
     answer = shop.post(body, team, path="/api/tree-orders").json()
     charged = answer["amountCharged"]
     said = shell.run(answer["purchaseId"], "--amount", f"{charged / 200:.2f}")
-    assert said[1] == "With it went 0 t CO₂e and 2 trees."
+    assert said[1] == "With it went 2 trees."
     assert standing(shop, answer["purchaseId"])[1] == 2
     assert shop.findings() == []
 
@@ -247,6 +247,8 @@ def hung(shop: CardShop, when: str) -> Iterator[None]:
     """Hold up the processor's answer."""
     shop.stripe.fault("hang", when=when, s=HANG_S, **CREATE)
     yield
+    # One that was killed before it called has left the fault for whoever calls next.
+    shop.stripe.delete("faults")
 
 
 def waits_for_a_lock(shop: CardShop) -> bool:

@@ -4,6 +4,7 @@ Whoever settles it, the card is charged once and the wallet credited once: after
 simulator's own record of charges, the credits and the books must tell the same.
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -33,11 +34,11 @@ from fieldfare.payments.errors import (
     RefillUnderway,
     TopUpOutcomeUnknown,
 )
-from fieldfare.payments.model import PaidTopUp, Payment
+from fieldfare.payments.model import Payment
 from fieldfare.payments.rules import IN_DOLLARS
 from fieldfare.payments.service.outcomes import find_payment_of
-from fieldfare.payments.service.top_ups import charge_top_up
-from fieldfare.payments.service.top_ups.settling import settle_top_up_with
+from fieldfare.payments.service.settling import settle_with
+from fieldfare.payments.service.top_ups import TOP_UPS, charge_top_up
 from fieldfare.settings import Settings
 from tests.support.cards import (
     INTENTS,
@@ -348,7 +349,7 @@ def test_a_refusal_of_the_first_try_says_nothing_once_it_was_sent_again(shop: Ca
     shop.sql("update payments.payment set last_sent_at = last_sent_at + interval '1 s'"
              " where id = %s", payment.id)  # fmt: skip
     busy = NotExecuted(reason="busy", code="rate_limit", message="")
-    said = shop.stage.do(lambda db, _: settle_top_up_with(db, payment, busy, first_try=True))
+    said = shop.stage.do(lambda db, _: settle_with(db, TOP_UPS, payment, busy, first_try=True))
     assert (said, shop.top_up_state(top_up_id)) == (None, "pending")
     assert shop.top_up(team, "k").status_code == 200
     credited(shop, team)
@@ -360,9 +361,8 @@ def test_who_comes_after_a_refusal_is_told_of_it(shop: CardShop) -> None:
     stale = payment_of(shop, top_up_id)
     busy = NotExecuted(reason="busy", code="rate_limit", message="")
     for _ in range(2):
-        said = shop.stage.do(lambda db, _: settle_top_up_with(db, stale, busy, first_try=True))
-        assert said is not None
-        assert isinstance(said.refusal, ProcessorBusy)
+        said = shop.stage.do(lambda db, _: settle_with(db, TOP_UPS, stale, busy, first_try=True))
+        assert isinstance(said, ProcessorBusy)
     # Nothing was made, so its client is free to ask again under the same key.
     first = shop.top_up(team, "k")
     assert (first.status_code, REPLAYED in first.headers) == (200, False)
@@ -584,9 +584,10 @@ def refills_ended(shop: CardShop) -> list[str]:
 def test_a_refill_is_charged_and_its_end_is_told_once(shop: CardShop) -> None:
     team = shop.team()
     paid = refill(shop, team)
-    assert isinstance(paid, PaidTopUp)
+    assert isinstance(paid, bytes)
     ((top_up_id, origin),) = shop.sql(
-        "select id::text, origin from payments.top_up where charge_id = %s", paid.charge_id
+        "select id::text, origin from payments.top_up where charge_id = %s",
+        json.loads(paid)["id"],
     )
     assert origin == "refill"
     shop.flush_events()
@@ -620,9 +621,9 @@ def test_one_refill_is_under_way_at_most(shop: CardShop) -> None:
         refill(shop, team)
     # Neither a request nor another account's refill is held up by it.
     assert shop.top_up(team).status_code == 200
-    assert isinstance(refill(shop, other), PaidTopUp)
+    assert isinstance(refill(shop, other), bytes)
     assert shop.settle_all().count("settled") == 1
-    assert isinstance(refill(shop, team), PaidTopUp)
+    assert isinstance(refill(shop, team), bytes)
     assert (shop.balance(team), shop.balance(other)) == (3 * TOP_UP_CENTS, TOP_UP_CENTS)
     assert len(refills_ended(shop)) == 3
     shop.agree(team, other)

@@ -44,7 +44,7 @@ from fieldfare.ledger.service.verify import verify_ledger
 from fieldfare.orders import store
 from fieldfare.orders.model import Order, Party
 from fieldfare.orders.service import card
-from fieldfare.orders.service.settle import settle_with
+from fieldfare.orders.service.settle import ORDERS
 from fieldfare.orders.service.verify import verify_orders
 from fieldfare.orders.service.verify_balance import verify_trial_balance
 from fieldfare.payments import store as payment_store
@@ -53,8 +53,9 @@ from fieldfare.payments.rules import IN_DOLLARS, quote_top_up
 from fieldfare.payments.service.balance import record_transactions
 from fieldfare.payments.service.outcomes import find_payment_of
 from fieldfare.payments.service.rates import set_rate
+from fieldfare.payments.service.settling import settle_with
+from fieldfare.payments.service.top_ups import TOP_UPS
 from fieldfare.payments.service.top_ups.charging import open_top_up
-from fieldfare.payments.service.top_ups.settling import settle_top_up_with
 from fieldfare.payments.service.verify_balance import verify_balance
 from fieldfare.payments.service.verify_returns import verify_returns
 from fieldfare.payments.service.verify_top_ups import verify_top_ups
@@ -288,7 +289,7 @@ async def open_card_order(db: Database, order: Order) -> Payment:
 
 async def pay_card_order(db: Database, payment: Payment, charge_id: str) -> None:
     """The card was charged."""
-    assert await settle_with(db, payment, charged_as(payment, charge_id)) is not None
+    assert await settle_with(db, ORDERS, payment, charged_as(payment, charge_id)) is not None
 
 
 def charged_as(payment: Payment, charge_id: str) -> Charged:
@@ -334,7 +335,7 @@ async def end_top_up(db: Database, payment: Payment, charge_id: str | None) -> N
     outcome: Outcome = Declined(code="generic_decline", intent_id=None)
     if charge_id is not None:
         outcome = charged_as(payment, charge_id)
-    assert await settle_top_up_with(db, payment, outcome) is not None
+    assert await settle_with(db, TOP_UPS, payment, outcome) is not None
 
 
 async def import_balance(db: Database) -> None:

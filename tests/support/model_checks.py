@@ -2,65 +2,40 @@
 processor's record, and in the mailbox.
 """
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from decimal import Decimal
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
 import httpx
 
 from tests.support.cards import CardShop
-from tests.support.model_books import Account, Books, Order, Paid, TopUp
-from tests.support.model_prices import MG_PER_TONNE, MICRO_PER_CENT, Line, Price
+from tests.support.model_books import Books
+from tests.support.model_rows import (
+    donation_row,
+    keyed,
+    lines_of,
+    offset_row,
+    purchase_row,
+    read,
+    read_donation,
+    read_offset,
+    read_purchase,
+    read_refund,
+    read_trees,
+    same,
+    tonnes,
+    tree_row,
+)
+from tests.support.model_things import Account, Order, Paid
 
 PAGE = 200
-
-
-def read(answer: httpx.Response) -> Any:
-    """An answer with numbers as they are written."""
-    return json.loads(answer.text, parse_float=Decimal)
-
-
-def tonnes(mass_mg: int) -> Fraction:
-    """A mass as it is shown."""
-    return Fraction(mass_mg, MG_PER_TONNE)
-
-
-def cents(amount_micro: int) -> Fraction:
-    """An amount as it is shown, maybe with a fraction."""
-    return Fraction(amount_micro, MICRO_PER_CENT)
-
-
-def same(found: Any, expected: Any) -> None:
-    """Fail with both sides, if they differ."""
-    assert found == expected, f"\n  product: {found}\n  model:   {expected}"
-
-
-def check_answer(body: Any, price: Price, charged: int, currency: str) -> None:
-    """The answer to an order, or to its dry run."""
-    head = (body["amountInUsdCents"], body["amountCharged"], body["currency"])
-    same(head, (price.cents, charged, currency))
-    if "portfolio" in body:
-        found = [
-            (one["id"], Fraction(one["tons"]), Fraction(one["amountInUsdCents"]))
-            for one in body["portfolio"]["projects"]
-        ]
-        same(
-            found,
-            [(one.project_id, tonnes(one.mass_mg), cents(one.shown_micro)) for one in price.lines],
-        )
-        same(Fraction(body["tons"]), tonnes(sum(one.mass_mg for one in price.lines)))
-        return
-    (line,) = price.lines
-    impact = body.get("impact")
-    if line.kind == "donation":
-        same(impact, None)
-    elif line.kind == "tree":
-        same(impact, {"trees": line.trees})
-    else:
-        same({"tons": Fraction(impact["tons"])}, {"tons": tonnes(line.mass_mg)})
+TRUTHS = ("charges", "refunds", "disputes", "balance_transactions")
+CERTIFIED = {"certified", "external_standard"}
+ORDER_FIELDS = (
+    "purchaseId", "kind", "state", "paymentMethod", "amountCharged", "currency",
+    "amountInUsdCents", "tons", "trees", "portfolioId", "projectId", "amountRefunded",
+)  # fmt: skip
 
 
 class Looks:
@@ -118,52 +93,40 @@ class Looks:
                 "amountRefunded": order.gone,
             },
         )
-        same([_read_refund(one) for one in found["refunds"]], [row.told for row in order.rows])
+        same([read_refund(one) for one in found["refunds"]], [row.told for row in order.rows])
 
     def lists(self, account: Account) -> None:
         """Every list of orders, and the totals."""
         orders = [one for one in self.books.orders if one.account is account]
-        offsets = self.get(account, "/api/offset-orders")
-        certified = {
-            (order.id, line.project_id)
-            for order, line in _lines(orders, "offset")
-            if line.standing != "uncertified"
-        }
-        same(
-            Fraction(offsets["stats"]["totalTons"]),
-            tonnes(
-                sum(
-                    line.mass_mg - line.gone_mg
-                    for order, line in _lines(orders, "offset")
-                    if (order.id, line.project_id) in certified
-                )
-            ),
-        )
-        listed = [("offsetOrders", True), ("uncertifiedOffsetOrders", False)]
-        for name, is_certified in listed:
-            same(
-                _keyed(_read_offset(one) for one in offsets[name]),
-                _keyed(
-                    _offset(order, line)
-                    for order, line in _lines(orders, "offset")
-                    if ((order.id, line.project_id) in certified) is is_certified
-                ),
-            )
+        self._offsets(account, orders)
         trees = self.get(account, "/api/tree-orders")["treeOrders"]
         same(
-            _keyed(_read_trees(one) for one in trees),
-            _keyed(_trees(order, line) for order, line in _lines(orders, "tree")),
+            keyed(read_trees(one) for one in trees),
+            keyed(tree_row(order, line) for order, line in lines_of(orders, "tree")),
         )
         donations = self.get(account, "/api/project-donations")
         same(
-            _keyed(_read_donation(one) for one in donations),
-            _keyed(_donation(order, line) for order, line in _lines(orders, "donation")),
+            keyed(read_donation(one) for one in donations),
+            keyed(donation_row(order, line) for order, line in lines_of(orders, "donation")),
         )
         purchases = self.get(account, "/api/purchases")["purchases"]
         same(
-            [_read_purchase(one) for one in purchases],
-            [_purchase(order) for order in reversed(orders) if order.shown_lines()],
+            [read_purchase(one) for one in purchases],
+            [purchase_row(order) for order in reversed(orders) if order.shown_lines()],
         )
+
+    def _offsets(self, account: Account, orders: list[Order]) -> None:
+        found = self.get(account, "/api/offset-orders")
+        lines = list(lines_of(orders, "offset"))
+        certified = [pair for pair in lines if pair[1].standing in CERTIFIED]
+        others = [pair for pair in lines if pair[1].standing not in CERTIFIED]
+        for name, expected in (("offsetOrders", certified), ("uncertifiedOffsetOrders", others)):
+            same(
+                keyed(read_offset(one) for one in found[name]),
+                keyed(offset_row(order, line) for order, line in expected),
+            )
+        standing_mg = sum(line.mass_mg - line.gone_mg for _, line in certified)
+        same(Fraction(found["stats"]["totalTons"]), tonnes(standing_mg))
 
     def account(self, account: Account) -> None:
         """All that the API shows of an account."""
@@ -208,7 +171,7 @@ class Looks:
             for line in order.shown_lines()
         ]
         if lines or account.entries:
-            certified = (one.mass_mg - one.gone_mg for one in lines if one.standing in STANDINGS)
+            certified = (one.mass_mg - one.gone_mg for one in lines if one.standing in CERTIFIED)
             trees = (one.trees - one.gone_trees for one in lines)
             yield account.team.id, account.balance, account.owed, sum(certified), sum(trees)
 
@@ -226,7 +189,10 @@ class Looks:
             ),
         )
         same(
-            {(one["id"], one["charge"], one["amount"], one["status"]) for one in self._new("refunds")},
+            {
+                (one["id"], one["charge"], one["amount"], one["status"])
+                for one in self._new("refunds")
+            },
             {
                 (seen.id, charge.id, seen.amount, seen.status)
                 for charge in self.books.charges
@@ -246,7 +212,7 @@ class Looks:
         )
 
     def balance_is_there(self) -> bool:
-        """Whether as much has moved at the processor as should: a charge moves it a moment later."""
+        """Whether as much has moved at the processor as should; a charge takes a moment."""
         return len(self._new("balance_transactions")) >= len(list(_movements(self.books)))
 
     def balance(self) -> None:
@@ -274,14 +240,6 @@ class Looks:
         return self.shop.stripe.truth(name)[self.known[name] :]
 
 
-TRUTHS = ("charges", "refunds", "disputes", "balance_transactions")
-STANDINGS = {"certified", "external_standard"}
-ORDER_FIELDS = (
-    "purchaseId", "kind", "state", "paymentMethod", "amountCharged", "currency",
-    "amountInUsdCents", "tons", "trees", "portfolioId", "projectId", "amountRefunded",
-)  # fmt: skip
-
-
 def _named_by(message_id: str) -> tuple[str, str]:
     """Which mail it is, and about what: `<receipt.UUID@host>`."""
     kind, _, subject = message_id.strip("<>").split("@")[0].partition(".")
@@ -300,127 +258,3 @@ def _movements(books: Books) -> Iterator[tuple[str, str, int]]:
                 yield "dispute", dispute.id, -dispute.amount
             if dispute.status == "won":
                 yield "dispute_reversal", dispute.id, dispute.amount
-
-
-def _read_refund(one: Any) -> tuple[int, str, int, int]:
-    mass_mg = Fraction(one["tons"]) * MG_PER_TONNE
-    return one["amount"], one["state"], int(mass_mg), one["trees"]
-
-
-def _lines(orders: Iterable[Order], kind: str) -> Iterator[tuple[Order, Line]]:
-    for order in orders:
-        for line in order.shown_lines():
-            if line.kind == kind:
-                yield order, line
-
-
-def _keyed(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
-    """By order and project, each once."""
-    kept: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-    for row in rows:
-        assert row[:2] not in kept, f"{row[:2]} is listed twice"
-        kept[row[:2]] = row[2:]
-    return kept
-
-
-def _is_gone(order: Order, line: Line) -> bool:
-    return line.is_gone and (line.amount_micro > 0 or order.gone == order.charged)
-
-
-def _read_offset(one: Any) -> tuple[Any, ...]:
-    return (
-        one["order_group_id"], one["project_id"], Fraction(one["tons"]),
-        Fraction(one["amount_paid_by_customer"]), one["charge_currency"], one["portfolio_id"],
-        one["standing"], one["payment_method"], one["refunded_at"] is not None,
-        Fraction(one["refunded_tons"]),
-    )  # fmt: skip
-
-
-def _offset(order: Order, line: Line) -> tuple[Any, ...]:
-    return (
-        order.group, line.project_id, tonnes(line.mass_mg),
-        cents(line.shown_micro), order.currency, order.portfolio_id,
-        line.standing, order.method, _is_gone(order, line),
-        tonnes(line.gone_mg),
-    )  # fmt: skip
-
-
-def _read_trees(one: Any) -> tuple[Any, ...]:
-    return (
-        one["orderGroupId"], "trees", one["amountOfTrees"], one["amountCharged"], one["currency"],
-        one["paymentMethod"], one["refundedTrees"], one["fulfillmentStatus"],
-    )  # fmt: skip
-
-
-def _trees(order: Order, line: Line) -> tuple[Any, ...]:
-    status = "cancelled" if _is_gone(order, line) else "pending"
-    return (
-        order.group, "trees", line.trees, order.charged, order.currency,
-        order.method, line.gone_trees, status,
-    )  # fmt: skip
-
-
-def _read_donation(one: Any) -> tuple[Any, ...]:
-    return (
-        one["orderGroupId"], one["projectId"], Fraction(one["amountPaidByCustomer"]),
-        one["refundedAt"] is not None, Fraction(one["amountRefunded"]),
-    )  # fmt: skip
-
-
-def _donation(order: Order, line: Line) -> tuple[Any, ...]:
-    # What is shown may differ from the books by a part of a cent; all of it is back, or not.
-    gone = _is_gone(order, line)
-    back = line.shown_micro if gone else min(line.gone_micro, line.shown_micro)
-    return order.group, line.project_id, cents(line.shown_micro), gone, cents(back)
-
-
-def _read_purchase(one: Any) -> dict[str, Any]:
-    return {
-        **{name: one[name] for name in PURCHASE_FIELDS},
-        "totalTons": Fraction(one["totalTons"]),
-        "refundedTons": Fraction(one["refundedTons"]),
-        "amountRefundedInUsdCents": Fraction(one["amountRefundedInUsdCents"]),
-    }
-
-
-PURCHASE_FIELDS = (
-    "stripeChargeId", "purchaseId", "totalAmountPaidByCustomer", "totalTrees", "hasOffsetOrders",
-    "hasProjectDonations", "hasTreeOrders", "paymentMethod", "state", "refunded", "amountCharged",
-    "currency", "amountRefunded", "refundedTrees",
-)  # fmt: skip
-
-
-def _purchase(order: Order) -> dict[str, Any]:
-    lines = order.price.lines
-    certified = [line for line in lines if line.standing == "certified"]
-    return {
-        "stripeChargeId": order.group,
-        "purchaseId": order.id,
-        "totalAmountPaidByCustomer": order.price.cents,
-        "totalTrees": sum(line.trees for line in lines),
-        "hasOffsetOrders": any(line.kind == "offset" for line in lines),
-        "hasProjectDonations": any(line.kind == "donation" for line in lines),
-        "hasTreeOrders": any(line.kind == "tree" for line in lines),
-        "paymentMethod": order.method,
-        "state": order.state,
-        "refunded": order.state == "refunded",
-        "amountCharged": order.charged,
-        "currency": order.currency,
-        "amountRefunded": order.gone,
-        "refundedTrees": sum(line.gone_trees for line in lines),
-        "totalTons": tonnes(sum(line.mass_mg for line in certified)),
-        "refundedTons": tonnes(sum(line.gone_mg for line in certified)),
-        "amountRefundedInUsdCents": cents(sum(line.gone_micro for line in lines)),
-    }
-
-
-def check_top_up(body: Any, top_up: TopUp) -> None:
-    """The answer to a top-up."""
-    same(
-        {name: body[name] for name in ("amountCharged", "currency", "creditBalance")},
-        {
-            "amountCharged": top_up.charged,
-            "currency": top_up.currency,
-            "creditBalance": top_up.account.balance,
-        },
-    )

@@ -144,9 +144,7 @@ def read_shelf(ask: Callable[..., Any]) -> Shelf:
     """What the product says it sells; `ask(method, path, body)` gives a decoded answer."""
     listed = ask("GET", "/api/portfolios?expanded=1", None)["portfolios"]
     portfolios = {
-        one["id"]: tuple(
-            sorted(map(_read_part, one["projects"]), key=lambda part: part.project_id)
-        )
+        one["id"]: tuple(sorted(map(_read_part, one["projects"]), key=lambda part: part.project_id))
         for one in listed
     }
     for one in listed:

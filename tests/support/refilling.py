@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -83,13 +83,14 @@ class Refilling:
         """Run a job."""
         return self.shop.stage.do(lambda db, gateway: job(self.context(db, gateway)))
 
-    def work(self) -> None:
-        """Do whatever is due, of every topic, as the worker would."""
+    def work(self, topics: Sequence[str] = tuple(TOPICS)) -> None:
+        """Do whatever is due of these topics, as the worker would."""
         for _ in range(WORKED):
-            due = self.shop.stage.write(lambda conn: take_due(conn, tuple(TOPICS), at_most=50))
+            due = self.shop.stage.write(lambda conn: take_due(conn, topics, at_most=50))
             if not due:
                 return
-            for row in due:
+            # They are taken in any order; so that a run can be repeated, the oldest comes first.
+            for row in sorted(due, key=lambda row: row.id):
                 self._run(row.topic, row.subject_id)
         raise AssertionError("the background does not come to an end")
 

@@ -152,11 +152,20 @@ def _order_lines(purchase: Purchase, refund: OrderRefund) -> list[str]:
     into = "credits" if purchase.payment_method == "credits" else "card"
     return [
         f"{shown} went back to the {into}, refund {refund.id}.",
-        f"With it went {tonnes_from_mg(refund.mass_mg):f} t CO₂e and {refund.trees} trees.",
+        *_impact_lines(refund),
         f"Order {purchase.group_id} is {purchase.state.replace('_', ' ')}: "
         f"{_shown(purchase.refunded_minor, purchase.currency)} of "
         f"{_shown(purchase.charge_minor, purchase.currency)} is back.",
     ]
+
+
+def _impact_lines(refund: OrderRefund) -> list[str]:
+    """What went with the money; a donation bought nothing that could."""
+    if refund.mass_mg:
+        return [f"With it went {tonnes_from_mg(refund.mass_mg):f} t CO₂e."]
+    if refund.trees:
+        return [f"With it went {refund.trees} tree{'s' if refund.trees > 1 else ''}."]
+    return []
 
 
 async def _refund_top_up(

@@ -123,7 +123,7 @@ async def find_kept_answer(conn: Connection, key: RequestKey) -> StoredAnswer | 
 
     Unlike `look_at_key` it minds no rival that looks at the key just now.
     """
-    row = await _queries.find_kept_answer(conn, key_hash=key.key_hash)
+    row = await _queries.find_kept_answer(conn, key_hash=key.key_hash, fingerprint=key.fingerprint)
     return None if row is None else StoredAnswer(**row)
 
 

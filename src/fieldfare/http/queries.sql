@@ -22,7 +22,8 @@ select verdict, status, answer, subject_id
 from http.claim_keys_v1(array[:key_hash::bytea], array[:fingerprint::bytea]);
 
 -- name: find_kept_answer^
--- What was answered to the first request with a key, if it was.
+-- What was answered to this request the first time, if it was; a key that was freed and then used with
+-- another body says nothing of it.
 select status, answer as body
 from http.idempotency_key
-where key_hash = :key_hash and answer is not null;
+where key_hash = :key_hash and fingerprint = :fingerprint and answer is not null;

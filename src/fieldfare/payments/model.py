@@ -207,14 +207,6 @@ class TopUp(msgspec.Struct, frozen=True, kw_only=True):
     settled_at: datetime | None
 
 
-class PaidTopUp(msgspec.Struct, frozen=True, kw_only=True):
-    """A top-up that was charged and credited."""
-
-    charge_id: str
-    answer: bytes
-    """What the client is told, encoded."""
-
-
 class Dispute(msgspec.Struct, frozen=True, kw_only=True):
     """A dispute that took money from us, as recorded."""
 

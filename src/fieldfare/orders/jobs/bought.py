@@ -8,8 +8,9 @@ import msgspec
 from fieldfare.db.pool import Connection, Database
 from fieldfare.integrations.stripe.gateway import StripeGateway
 from fieldfare.orders import store
-from fieldfare.orders.service.settle import settle
-from fieldfare.payments.service.top_ups import find_top_up, settle_top_up
+from fieldfare.orders.service.settle import ORDERS
+from fieldfare.payments.service.settling import settle
+from fieldfare.payments.service.top_ups import TOP_UPS, find_top_up
 from fieldfare.payments.service.top_ups.refunding import find_top_up_id
 
 BoughtKind = Literal["purchase", "top_up"]
@@ -58,5 +59,5 @@ async def settle_bought(
     `event_row` is the inbox row that led here: it is marked done in the transaction of its effect.
     """
     if bought.kind == "purchase":
-        return await settle(db, gateway, bought.id, event_row=event_row) is not None
-    return await settle_top_up(db, gateway, bought.id, event_row=event_row) is not None
+        return await settle(db, gateway, ORDERS, bought.id, event_row=event_row) is not None
+    return await settle(db, gateway, TOP_UPS, bought.id, event_row=event_row) is not None

@@ -10,7 +10,7 @@ from fieldfare.kernel.ids import parse_id
 from fieldfare.orders.jobs.bought import Bought, find_bought, settle_bought
 from fieldfare.orders.jobs.disputing import DISPUTE_EVENTS, work_dispute_event
 from fieldfare.orders.jobs.refunding import REFUND_EVENTS, work_refund_event
-from fieldfare.payments.service.exceptions import open_exception
+from fieldfare.payments.service.exceptions import open_exception_once
 from fieldfare.payments.service.inbox import find_waiting_event, mark_done
 
 TELLING_EVENTS = (
@@ -92,9 +92,9 @@ def is_settled_by(bought: Bought | None, charged: Charged) -> bool:
 
 
 async def open_stray(conn: Connection, charged: Charged) -> None:
-    """Put a charge that no order knows on the list of exceptions."""
+    """Put a charge that no order knows on the list of exceptions, however often seen, once."""
     detail = (
         f"{charged.amount_minor} {charged.currency} of customer {charged.customer}, "
         f"for {charged.subject_id or 'nothing that its metadata names'}"
     )
-    await open_exception(conn, "charge_without_order", charged.charge_id, detail)
+    await open_exception_once(conn, "charge_without_order", charged.charge_id, detail)

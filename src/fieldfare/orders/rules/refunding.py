@@ -147,7 +147,10 @@ def _check_state(purchase: Purchase) -> None:
         case "paid" | "partly_refunded":
             return
         case "refunded":
-            raise NotRefundable("All of this order was refunded already. There is nothing to do.")
+            raise NotRefundable(
+                "All of this order was refunded already. There is nothing to do, unless "
+                "`fieldfare exceptions list` says that its money came back to us."
+            )
         case "disputed":
             raise NotRefundable(
                 "The charge of this order is disputed, so its money is with the bank already. "

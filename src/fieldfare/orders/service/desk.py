@@ -17,9 +17,11 @@ from fieldfare.http.idempotency import RequestKey, StoredAnswer
 from fieldfare.http.principal import Principal
 from fieldfare.ledger.service.credits import CreditDesk, LiveCreditDesk
 from fieldfare.orders.model import Order, OrderRefund, Party, Purchase, Quote
-from fieldfare.orders.service.card import find_first_answer, place_card_order
+from fieldfare.orders.service.card import place_card_order
 from fieldfare.orders.service.credit import place_credit_order
 from fieldfare.orders.service.find import get_purchase, list_refunds
+from fieldfare.orders.service.settle import ORDERS
+from fieldfare.payments.service.charging import find_first_answer
 from fieldfare.payments.service.desk import LivePaymentDesk, PaymentDesk
 
 
@@ -105,7 +107,7 @@ class LiveOrderDesk(LiveCatalogDesk, LiveCreditDesk, LivePaymentDesk):
 
     async def find_answer(self, key: RequestKey) -> StoredAnswer | None:
         """See `OrderDesk`."""
-        return await find_first_answer(self.db, self.gateway, key)
+        return await find_first_answer(self.db, self.gateway, ORDERS, key)
 
     async def purchase(self, principal: Principal, purchase_id: str) -> Purchase:
         """See `OrderDesk`."""

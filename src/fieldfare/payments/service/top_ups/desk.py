@@ -6,8 +6,10 @@ from typing import Protocol
 from fieldfare.http.idempotency import RequestKey, StoredAnswer
 from fieldfare.http.principal import Principal
 from fieldfare.payments.model import TopUpQuote
+from fieldfare.payments.service.charging import find_first_answer
 from fieldfare.payments.service.desk import LivePaymentDesk, PaymentDesk
-from fieldfare.payments.service.top_ups.charging import charge_top_up, find_first_top_up
+from fieldfare.payments.service.top_ups.charging import charge_top_up
+from fieldfare.payments.service.top_ups.settling import TOP_UPS
 
 
 class TopUpDesk(PaymentDesk, Protocol):
@@ -32,7 +34,7 @@ class LiveTopUpDesk(LivePaymentDesk):
         self, principal: Principal, quote: TopUpQuote, key: RequestKey | None
     ) -> bytes | StoredAnswer:
         """See `TopUpDesk`."""
-        done = await charge_top_up(
+        return await charge_top_up(
             self.db,
             self.gateway,
             account_id=principal.account_id,
@@ -41,8 +43,7 @@ class LiveTopUpDesk(LivePaymentDesk):
             origin="request",
             key=key,
         )
-        return done if isinstance(done, StoredAnswer) else done.answer
 
     async def find_top_up_answer(self, key: RequestKey) -> StoredAnswer | None:
         """See `TopUpDesk`."""
-        return await find_first_top_up(self.db, self.gateway, key)
+        return await find_first_answer(self.db, self.gateway, TOP_UPS, key)

@@ -108,7 +108,8 @@ async def _ending_of(db: Database, refund_id: UUID) -> TopUpRefund:
     if refund.state == "failed":
         raise RefundNotMade(
             f"The card processor did not give the money back ({refund.failure_code}); the credits "
-            "are in the wallet again. See to the reason, then refund again."
+            "are in the wallet again. See to the reason, then refund again; with a key of yours, "
+            "under another key."
         )
     if refund.state == "pending" and refund.refund_id is None:
         raise RefundOutcomeUnknown(refund_id)
