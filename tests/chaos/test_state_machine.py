@@ -5,12 +5,14 @@ the fewest that still do. `make test` takes 2,000 steps, `make chaos` 10,000; a 
 seed, and the steps that led to it.
 """
 
+import logging
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, TypeVar
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -37,7 +39,7 @@ from tests.support.waiting import wait_until
 
 T = TypeVar("T")
 
-STEPS_OF_A_RUN = 100
+STEPS_OF_A_RUN = 75
 STEPS_OF_A_TEST = 500
 LOOK_EVERY = 10
 START_CENTS = 4_000
@@ -348,12 +350,16 @@ def shops(
     server_url: str, template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Shops]:
     """The shops of this module, and the mailbox of all of them."""
+    before = structlog.get_config()
+    # A run says megabytes of what went well, and a failure tells its steps.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with running_sink(tmp_path_factory.mktemp("sink")) as sink:
         opened = Shops(server_url, template, sink)
         try:
             yield opened
         finally:
             opened.close()
+            structlog.configure(**before)
 
 
 def run(shops: Shops, number: int) -> None:

@@ -13,6 +13,7 @@ import pytest
 from fieldfare.catalog.model import Catalogue
 from fieldfare.catalog.service import load_catalogue
 from fieldfare.db.pool import Connection, Database, connection, open_database, transaction
+from fieldfare.http.idempotency import find_kept_answer
 from fieldfare.ledger.service.credits import adjust_credits
 from fieldfare.ledger.service.verify import verify_ledger
 from fieldfare.orders import store
@@ -358,6 +359,20 @@ async def test_a_key_with_another_body_is_a_mismatch_and_makes_nothing(shop: Sho
     assert balances(verdicts) == [None, 600]
     assert await shop.is_in_books(other) == {}
     await shop.assert_books_agree()
+
+
+async def test_an_answer_is_kept_for_the_request_that_it_was_given_to(shop: Shop) -> None:
+    await shop.give(shop.account, 1000)
+    first = shop.keyed(shop.order(100), "key")
+    other = shop.keyed(shop.order(100), "key", "another body")
+    assert first.key is not None
+    assert other.key is not None
+    await shop.place(first)
+    async with connection(shop.db) as conn:
+        kept = await find_kept_answer(conn, first.key)
+        assert kept is not None
+        assert kept.status == 200
+        assert await find_kept_answer(conn, other.key) is None
 
 
 async def test_the_second_of_two_orders_with_one_key_is_in_flight(shop: Shop) -> None:

@@ -3,7 +3,6 @@
 Small changes take one operator, large ones two: `ledger.service.adjusting` holds that rule.
 """
 
-import re
 from typing import Annotated
 from uuid import UUID
 
@@ -11,12 +10,12 @@ import typer
 
 from fieldfare.accounts.service import verify_password
 from fieldfare.cli.context import open_cli_database, run
+from fieldfare.cli.dollars import show_dollars
 from fieldfare.cli.operators import ask_password
 from fieldfare.cli.steps import say
 from fieldfare.db.pool import connection, transaction
 from fieldfare.kernel.clock import rfc3339
 from fieldfare.kernel.errors import AnswerLost
-from fieldfare.kernel.money import dollars_from_cents
 from fieldfare.ledger.errors import AdjustmentMaybeMade
 from fieldfare.ledger.model import AdjustmentRequest, Wallet
 from fieldfare.ledger.service import adjusting
@@ -27,7 +26,6 @@ from fieldfare.settings import read_settings
 credits_app = typer.Typer(
     help="Look at and adjust prepaid credits.", no_args_is_help=True, rich_markup_mode=None
 )
-_DOLLARS = re.compile(r"([+-]?)(\d{1,9})(?:\.(\d{2}))?", re.ASCII)
 
 AccountNumber = Annotated[
     int, typer.Option("--account", min=1, max=2**63 - 1, help="The account's number.")
@@ -40,19 +38,6 @@ Operator = Annotated[
 ]
 
 
-def parse_dollars(text: str) -> int:
-    """US cents from dollars such as 500, -12.50 or +0.05."""
-    found = _DOLLARS.fullmatch(text.strip())
-    if found is None:
-        raise typer.BadParameter("write dollars with two decimals or none, for instance -12.50")
-    cents = int(found[2]) * 100 + int(found[3] or 0)
-    return -cents if found[1] == "-" else cents
-
-
-def _dollars(cents: int) -> str:
-    return f"{'-' if cents < 0 else ''}${dollars_from_cents(abs(cents)):.2f}"
-
-
 @credits_app.command("balance")
 def balance_command(account: AccountNumber) -> None:
     """Show what an account holds, and what it owes.
@@ -60,9 +45,9 @@ def balance_command(account: AccountNumber) -> None:
     Example: fieldfare credits balance --account 1001
     """
     wallet = run(_wallet(account))
-    say(_dollars(wallet.balance_cents))
+    say(show_dollars(wallet.balance_cents))
     if wallet.owed_cents:
-        say(f"It owes {_dollars(wallet.owed_cents)}, which the next top-up pays first.")
+        say(f"It owes {show_dollars(wallet.owed_cents)}, which the next top-up pays first.")
 
 
 async def _wallet(account_id: int) -> Wallet:
@@ -90,10 +75,10 @@ def adjust_command(
     cents = parse_dollars(by)
     done = run(_adjust(account, cents, reason, operator))
     if done.request_id is None:
-        say(f"The balance is now {_dollars(done.balance_cents)}.")
+        say(f"The balance is now {show_dollars(done.balance_cents)}.")
         return
-    say(f"Asked for: {_dollars(cents)} for account {account}, request {done.request_id}.")
-    say(f"Nothing is changed yet, the balance is {_dollars(done.balance_cents)}.")
+    say(f"Asked for: {show_dollars(cents)} for account {account}, request {done.request_id}.")
+    say(f"Nothing is changed yet, the balance is {show_dollars(done.balance_cents)}.")
     say(f"Next, another operator: fieldfare credits approve {done.request_id} --operator EMAIL")
 
 
@@ -134,7 +119,7 @@ def requests_command() -> None:
 def _line(request: AdjustmentRequest) -> str:
     return (
         f"{request.id}  {rfc3339(request.asked_at)}  by operator {request.asked_by}  "
-        f"{_dollars(request.change_cents)} for account {request.account_id}: {request.reason}"
+        f"{show_dollars(request.change_cents)} for account {request.account_id}: {request.reason}"
     )
 
 
@@ -151,7 +136,7 @@ def approve_command(request_id: RequestId, operator: Operator) -> None:
     """
     done = run(_approve(request_id, operator))
     when = "It was approved before; nothing was changed now. " if done.decided_before else ""
-    say(f"{when}The balance is {'' if when else 'now '}{_dollars(done.balance_cents)}.")
+    say(f"{when}The balance is {'' if when else 'now '}{show_dollars(done.balance_cents)}.")
 
 
 async def _approve(request_id: UUID, operator: str) -> Adjusted:

@@ -19,5 +19,5 @@ def parse_dollars(text: str) -> int:
 
 
 def show_dollars(cents: int) -> str:
-    """Dollars with two decimals from US cents: `$12.50`."""
-    return f"${dollars_from_cents(cents):.2f}"
+    """Dollars with two decimals from US cents: `$12.50`, or `-$0.05`."""
+    return f"{'-' if cents < 0 else ''}${dollars_from_cents(abs(cents)):.2f}"

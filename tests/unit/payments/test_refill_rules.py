@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fieldfare.accounts.model import Refill
+from fieldfare.ledger.model import Wallet
 from fieldfare.payments.model import RecentRefill
 from fieldfare.payments.rules import PUT_OFF, REST, was_put_off, why_no_refill
 
@@ -33,7 +34,13 @@ def why(refill: Refill = REFILL, balance_cents: int = 4_999, **changes: Any) -> 
     recent = changes.pop("recent", [])
     failed_at = changes.pop("failed_at", None)
     return why_no_refill(
-        refill, balance_cents, recent, failed_at, **{"per_day": 5, "now": NOW, **changes}
+        refill,
+        Wallet(
+            account_id=1002, balance_cents=balance_cents, owed_cents=changes.pop("owed_cents", 0)
+        ),
+        recent,
+        failed_at,
+        **{"per_day": 5, "now": NOW, **changes},
     )
 
 
@@ -41,6 +48,10 @@ def test_a_refill_is_due_below_the_bound_and_not_at_it() -> None:
     assert why(balance_cents=4_999) is None
     assert why(balance_cents=0) is None
     assert why(balance_cents=5_000) == "not needed"
+
+
+def test_none_is_due_while_something_is_owed() -> None:
+    assert why(owed_cents=1) == "it owes for a lost dispute"
 
 
 def test_none_is_due_while_refills_are_off() -> None:

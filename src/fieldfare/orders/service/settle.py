@@ -12,7 +12,7 @@ from fieldfare.orders.model import RECEIPT_TOPIC, PendingPurchase
 from fieldfare.orders.rules import answer_with_charge
 from fieldfare.payments.errors import CardDeclined, PaymentOutcomeUnknown
 from fieldfare.payments.model import Payment
-from fieldfare.payments.service.settling import Ending, Goods, Paid
+from fieldfare.payments.service.goods import Ending, Goods, Paid
 
 
 async def _write_paid(

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from fieldfare.accounts.model import Refill
+from fieldfare.ledger.model import Wallet
 from fieldfare.payments.model import RecentRefill
 
 REST = timedelta(hours=1)
@@ -25,7 +26,7 @@ def was_put_off(failure_code: str | None) -> bool:
 
 def why_no_refill(
     refill: Refill,
-    balance_cents: int,
+    wallet: Wallet,
     recent: Sequence[RecentRefill],
     last_failed_at: datetime | None,
     *,
@@ -41,8 +42,11 @@ def why_no_refill(
         return "switched off"
     if any(one.state == "pending" for one in recent):
         return "one is under way"
-    if balance_cents >= refill.below_cents:
+    if wallet.balance_cents >= refill.below_cents:
         return "not needed"
+    if wallet.owed_cents:
+        # What is owed would take it, and a bank has just taken back what this card paid.
+        return "it owes for a lost dispute"
     begun = [one for one in recent if not was_put_off(one.failure_code)]
     failed_at = [one.settled_at for one in begun if one.state == "failed"]
     if _any_after(max(refill.changed_at, now - REST), [last_failed_at, *failed_at]):

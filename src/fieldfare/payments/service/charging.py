@@ -28,15 +28,9 @@ from fieldfare.integrations.stripe.model import Card, Unknown
 from fieldfare.kernel.errors import AnswerLost, ProblemError
 from fieldfare.payments import rules
 from fieldfare.payments.model import Exchange, NewPayment
+from fieldfare.payments.service.goods import Ending, Goods, Paid, PendingT
 from fieldfare.payments.service.outcomes import find_payment_of, send
-from fieldfare.payments.service.settling import (
-    Ending,
-    Goods,
-    Paid,
-    PendingT,
-    settle,
-    settle_with,
-)
+from fieldfare.payments.service.settling import settle, settle_with
 
 SETTLE_AFTER = timedelta(minutes=1)
 

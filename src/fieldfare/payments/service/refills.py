@@ -98,7 +98,7 @@ async def _why_not(conn: Connection, refill: Refill | None, per_day: int) -> str
     wallet = await get_wallet(conn, refill.account_id)
     return rules.why_no_refill(
         refill,
-        wallet.balance_cents,
+        wallet,
         recent,
         await accounts.find_last_refill_failure(conn, refill.account_id),
         per_day=per_day,

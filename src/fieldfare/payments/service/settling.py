@@ -5,12 +5,8 @@ finds it pending, or finds that another one was faster. Its state, its payment, 
 the answer under the client's key are one commit. What is special to either kind is in its `Goods`.
 """
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Generic, TypeAlias, TypeVar
 from uuid import UUID
-
-import msgspec
 
 from fieldfare.db.pool import Connection, Database, connection, retry_deadlocks, transaction
 from fieldfare.http.answers import encode_problem
@@ -19,13 +15,9 @@ from fieldfare.integrations.stripe.gateway import StripeGateway
 from fieldfare.integrations.stripe.model import Charged, Declined, NotExecuted, Outcome
 from fieldfare.kernel.errors import ProblemError
 from fieldfare.payments import rules
-from fieldfare.payments.errors import (
-    CardDeclined,
-    PaymentOutcomeUnknown,
-    ProcessorBusy,
-    ProcessorRefused,
-)
-from fieldfare.payments.model import Payment, Subject
+from fieldfare.payments.errors import CardDeclined, ProcessorBusy, ProcessorRefused
+from fieldfare.payments.model import Payment
+from fieldfare.payments.service.goods import Ending, Goods, Paid, PendingT
 from fieldfare.payments.service.inbox import mark_done
 from fieldfare.payments.service.outcomes import (
     find_out,
@@ -38,42 +30,6 @@ from fieldfare.payments.service.outcomes import (
 )
 
 OK = 200
-
-PendingT = TypeVar("PendingT")
-
-
-class Paid(msgspec.Struct, frozen=True, kw_only=True):
-    """The card was charged, and what it paid for is written."""
-
-    charge_id: str
-    answer: bytes | None
-    """What the client is told; None for an order that somebody else settled."""
-
-
-Ending: TypeAlias = Paid | ProblemError
-"""How it ended: paid, or refused for good."""
-
-
-class Goods(msgspec.Struct, Generic[PendingT], frozen=True, kw_only=True):
-    """What cards pay for, orders or credits, as far as they differ.
-
-    `PendingT` is one that is not settled yet. What takes a connection runs in the transaction that
-    settles; what writes, under the lock that `lock_pending` has taken.
-    """
-
-    subject: Subject
-    by_card_only: bool
-    """Whether there is no other way to pay, which a refusal could name."""
-    unknown: type[PaymentOutcomeUnknown]
-    """What a client is told while the outcome is not known."""
-    lock_pending: Callable[[Connection, UUID], Awaitable[PendingT | None]]
-    """Lock one that is not settled yet; None if it is."""
-    write_paid: Callable[[Connection, PendingT, Payment, str], Awaitable[bytes]]
-    """Write what the charge of this id pays for; gives the answer."""
-    write_failed: Callable[[Connection, PendingT], Awaitable[None]]
-    """Write that it was certainly not paid."""
-    find_ending: Callable[[Connection, Payment], Awaitable[Ending | None]]
-    """How one ended that somebody else settled; the payment is as it was before."""
 
 
 async def settle(

@@ -32,7 +32,7 @@ from fieldfare.payments.service.charging import (
     charge,
     new_payment,
 )
-from fieldfare.payments.service.settling import Paid
+from fieldfare.payments.service.goods import Paid
 from fieldfare.payments.service.top_ups.settling import TOP_UPS
 
 Admit: TypeAlias = Callable[[Connection], Awaitable[None]]

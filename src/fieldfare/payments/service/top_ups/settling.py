@@ -14,8 +14,8 @@ from fieldfare.notifications.service.outbox import tell
 from fieldfare.payments import rules, store
 from fieldfare.payments.errors import CardDeclined, ProcessorBusy, TopUpOutcomeUnknown
 from fieldfare.payments.model import Payment, TopUp
+from fieldfare.payments.service.goods import Ending, Goods, Paid
 from fieldfare.payments.service.outcomes import find_payment_of
-from fieldfare.payments.service.settling import Ending, Goods, Paid
 
 REFILL_ENDED_TOPIC = "refill_ended"
 DESCRIPTION = "Credits bought by card"
