@@ -10,7 +10,7 @@ import typer
 
 from fieldfare.accounts.service import verify_password
 from fieldfare.cli.context import open_cli_database, run
-from fieldfare.cli.dollars import show_dollars
+from fieldfare.cli.dollars import parse_dollars, show_dollars
 from fieldfare.cli.operators import ask_password
 from fieldfare.cli.steps import say
 from fieldfare.db.pool import connection, transaction
