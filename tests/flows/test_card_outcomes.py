@@ -14,9 +14,9 @@ import httpx
 import pytest
 
 from fieldfare.db.pool import connection
-from fieldfare.integrations.stripe.model import NotExecuted, Unknown
+from fieldfare.integrations.stripe.model import Declined, NotExecuted, Unknown
 from fieldfare.orders.service.settle import ORDERS
-from fieldfare.payments.errors import ProcessorBusy
+from fieldfare.payments.errors import CardDeclined, ProcessorBusy
 from fieldfare.payments.model import Payment
 from fieldfare.payments.service.outcomes import find_out, find_payment_of
 from fieldfare.payments.service.settling import settle_with
@@ -75,6 +75,22 @@ def payment_of(shop: CardShop, purchase_id: str) -> Payment:
     payment = shop.stage.do(read)
     assert payment is not None
     return payment
+
+
+def test_who_comes_after_a_refusal_is_told_the_same(shop: CardShop) -> None:
+    """By the payment as it is now: as it was read before the lock, it does not say why yet."""
+    team = shop.team()
+    busy = NotExecuted(reason="busy", code="rate_limit", message="")
+    stale = payment_of(shop, left_unknown(shop, team, "busy", charged=False))
+    for _ in range(2):
+        said = shop.stage.do(lambda db, _: settle_with(db, ORDERS, stale, busy, first_try=True))
+        assert isinstance(said, ProcessorBusy)
+    declined = Declined(code="insufficient_funds", intent_id=None)
+    other = payment_of(shop, left_unknown(shop, team, "declined", charged=False))
+    for _ in range(2):
+        said = shop.stage.do(lambda db, _: settle_with(db, ORDERS, other, declined))
+        assert isinstance(said, CardDeclined)
+        assert "insufficient funds" in said.message
 
 
 @pytest.mark.parametrize(

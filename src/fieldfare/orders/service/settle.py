@@ -10,9 +10,9 @@ from fieldfare.notifications.service.outbox import tell
 from fieldfare.orders import store
 from fieldfare.orders.model import RECEIPT_TOPIC, PendingPurchase
 from fieldfare.orders.rules import answer_with_charge
-from fieldfare.payments.errors import CardDeclined, PaymentOutcomeUnknown
+from fieldfare.payments.errors import PaymentOutcomeUnknown
 from fieldfare.payments.model import Payment
-from fieldfare.payments.service.goods import Ending, Goods, Paid
+from fieldfare.payments.service.goods import Goods, Paid
 
 
 async def _write_paid(
@@ -28,14 +28,9 @@ async def _write_failed(conn: Connection, pending: PendingPurchase) -> None:
     await store.write_failed(conn, pending.id)
 
 
-async def _find_ending(conn: Connection, payment: Payment) -> Ending | None:
-    purchase = await store.find_any_purchase(conn, payment.subject_id)
-    if purchase is None or purchase.state == "pending":
-        return None
-    if purchase.state == "failed":
-        return CardDeclined(payment.failure_code or "declined")
-    assert purchase.charge_id is not None, "a paid order has its charge"
-    return Paid(charge_id=purchase.charge_id, answer=None)
+async def _find_paid(_: Connection, payment: Payment) -> Paid:
+    assert payment.charge_id is not None, "a payment that succeeded has its charge"
+    return Paid(charge_id=payment.charge_id, answer=None)
 
 
 ORDERS = Goods(
@@ -45,5 +40,5 @@ ORDERS = Goods(
     lock_pending=store.lock_pending,
     write_paid=_write_paid,
     write_failed=_write_failed,
-    find_ending=_find_ending,
+    find_paid=_find_paid,
 )

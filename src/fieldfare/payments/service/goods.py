@@ -49,5 +49,5 @@ class Goods(msgspec.Struct, Generic[PendingT], frozen=True, kw_only=True):
     """Write what the charge of this id pays for; gives the answer."""
     write_failed: Callable[[Connection, PendingT], Awaitable[None]]
     """Write that it was certainly not paid."""
-    find_ending: Callable[[Connection, Payment], Awaitable[Ending | None]]
-    """How one ended that somebody else settled; the payment is as it was before."""
+    find_paid: Callable[[Connection, Payment], Awaitable[Paid]]
+    """What is told of one that somebody else settled, by its payment that succeeded."""

@@ -89,7 +89,7 @@ async def _record(
 ) -> Ending | None:
     pending = await goods.lock_pending(conn, payment.subject_id)
     if pending is None:
-        return await goods.find_ending(conn, payment)
+        return await _find_ending(conn, goods, payment)
     if isinstance(outcome, Charged):
         return await _paid(conn, goods, pending, payment, outcome)
     if isinstance(outcome, Declined):
@@ -151,7 +151,24 @@ async def _settled_before(
     async with transaction(db) as conn:
         if event_row is not None:
             await mark_done(conn, event_row)
-        return await goods.find_ending(conn, payment)
+        return await _find_ending(conn, goods, payment)
+
+
+async def _find_ending(conn: Connection, goods: Goods[PendingT], payment: Payment) -> Ending | None:
+    """How one ended that somebody else settled; the caller's payment may be older than that."""
+    ended = await find_payment_of(conn, payment.subject_id) or payment
+    if ended.state == "pending":
+        return None
+    if ended.state == "failed":
+        return _refusal_of(goods, ended.failure_code or "declined")
+    return await goods.find_paid(conn, ended)
+
+
+def _refusal_of(goods: Goods[PendingT], failure_code: str) -> ProblemError:
+    """What a client is told of a payment that failed with this code, or that was not begun."""
+    if failure_code.startswith(("busy: ", "unauthorized: ", "refused: ")):
+        return ProcessorBusy()
+    return CardDeclined(failure_code, by_card_only=goods.by_card_only)
 
 
 async def watch(db: Database, goods: Goods[PendingT], subject_id: UUID, age: timedelta) -> None:

@@ -7,15 +7,13 @@ commit that makes it paid. The end of a refill is told once.
 from uuid import UUID
 
 from fieldfare.db.pool import Connection
-from fieldfare.kernel.errors import ProblemError
 from fieldfare.ledger.service.credits import get_wallet
 from fieldfare.ledger.service.posting import add_top_up
 from fieldfare.notifications.service.outbox import tell
 from fieldfare.payments import rules, store
-from fieldfare.payments.errors import CardDeclined, ProcessorBusy, TopUpOutcomeUnknown
+from fieldfare.payments.errors import TopUpOutcomeUnknown
 from fieldfare.payments.model import Payment, TopUp
-from fieldfare.payments.service.goods import Ending, Goods, Paid
-from fieldfare.payments.service.outcomes import find_payment_of
+from fieldfare.payments.service.goods import Goods, Paid
 
 REFILL_ENDED_TOPIC = "refill_ended"
 DESCRIPTION = "Credits bought by card"
@@ -45,25 +43,12 @@ async def _tell_of_end(conn: Connection, top_up: TopUp) -> None:
         await tell(conn, REFILL_ENDED_TOPIC, top_up.id)
 
 
-async def _find_ending(conn: Connection, payment: Payment) -> Ending | None:
+async def _find_paid(conn: Connection, payment: Payment) -> Paid:
     """See `Goods`; the balance in its answer is today's."""
-    top_up = await store.find_top_up(conn, payment.subject_id)
-    if top_up is None or top_up.state == "pending":
-        return None
-    if top_up.charge_id is None:
-        # A failed one; as read before the lock, the payment does not say yet why.
-        ended = await find_payment_of(conn, top_up.id) or payment
-        return _refusal_of(ended.failure_code or "declined")
-    wallet = await get_wallet(conn, top_up.account_id)
-    answer = _answer(payment, top_up.charge_id, wallet.balance_cents)
-    return Paid(charge_id=top_up.charge_id, answer=answer)
-
-
-def _refusal_of(failure_code: str) -> ProblemError:
-    """What a client is told of a payment that failed with this code, or that was not begun."""
-    if failure_code.startswith(("busy: ", "unauthorized: ", "refused: ")):
-        return ProcessorBusy()
-    return CardDeclined(failure_code, by_card_only=True)
+    assert payment.charge_id is not None, "a payment that succeeded has its charge"
+    wallet = await get_wallet(conn, payment.account_id)
+    answer = _answer(payment, payment.charge_id, wallet.balance_cents)
+    return Paid(charge_id=payment.charge_id, answer=answer)
 
 
 def _answer(payment: Payment, charge_id: str, balance_cents: int) -> bytes:
@@ -82,7 +67,7 @@ TOP_UPS = Goods(
     lock_pending=store.lock_pending_top_up,
     write_paid=_write_paid,
     write_failed=_write_failed,
-    find_ending=_find_ending,
+    find_paid=_find_paid,
 )
 
 
