@@ -97,9 +97,7 @@ def _answer(order: Order) -> bytes:
         purchase_id=str(order.id),
         certificate_url=certificate_url(public_url, order.certificate_slug),
     )
-    return order_answer(
-        order.quote, names, public_url=public_url, credits_remaining=0, test=False
-    )
+    return order_answer(order.quote, names, public_url=public_url, credits_remaining=0, test=False)
 
 
 def pgbench_script(recorded: Recorded, accounts: range) -> str:

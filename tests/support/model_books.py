@@ -236,6 +236,9 @@ class Books:
         refill = account.refill
         if refill is None or not refill.is_on or account.balance >= refill.below_cents:
             return False
+        if account.owed:
+            # Its owner is to pay that first.
+            return False
         since = max(refill.set_at, self.now - REFILL_REST_S)
         if any(at > since for at in account.refill_failed_at):
             return False
