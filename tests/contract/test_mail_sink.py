@@ -27,20 +27,6 @@ STOP_LIMIT_S = 3.0
 """A second, and what a busy machine adds to it."""
 
 
-@pytest.fixture(scope="module")
-def shared_sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailSink]:
-    """One sink for the tests of this module that do not end it."""
-    with running_sink(tmp_path_factory.mktemp("sink")) as sink:
-        yield sink
-
-
-@pytest.fixture
-def sink(shared_sink: MailSink) -> MailSink:
-    """The shared sink, empty and well."""
-    shared_sink.reset()
-    return shared_sink
-
-
 def header(mail: dict[str, Any], name: str) -> str:
     """The one header of a name."""
     (value,) = [value for key, value in mail["headers"] if key.lower() == name]
@@ -296,7 +282,7 @@ class Guard:
         self.passwords.append(password)
         return AuthResult(success=password == b"right", handled=False)
 
-    async def handle_DATA(self, *_: Any) -> str:  # noqa: N802  # the library's name
+    async def handle_DATA(self, *_: Any) -> str:
         """Take any mail."""
         self.mails += 1
         return "250 OK"

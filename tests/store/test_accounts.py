@@ -3,6 +3,7 @@
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import argon2
 import asyncpg
@@ -114,13 +115,15 @@ async def test_nobody_is_let_in_who_is_not_there_or_was_erased(db: Database) -> 
 
 
 async def test_roles_and_kinds_are_words_that_exist(db: Database) -> None:
+    boss: Any = "boss"
+    password: Any = "password"
     async with transaction(db) as conn:
         ada = await open_ada(conn)
         team = await open_shop(conn, ada)
         for refused in (
-            service.add_member(conn, team, ada, "boss", NOW),  # type: ignore[arg-type]  # on purpose
-            service.make_operator(conn, ada, "boss", NOW),  # type: ignore[arg-type]  # on purpose
-            service.add_provider_identity(conn, ada, "password", "x", NOW),  # type: ignore[arg-type]  # on purpose
+            service.add_member(conn, team, ada, boss, NOW),
+            service.make_operator(conn, ada, boss, NOW),
+            service.add_provider_identity(conn, ada, password, "x", NOW),
         ):
             with pytest.raises(AccountRefused, match="must be one of"):
                 await refused

@@ -65,7 +65,7 @@ async def fetchval(db: Database, query: str, *args: object) -> object:
 async def until(holds: Callable[[], Awaitable[bool]], within_s: float = 20.0) -> None:
     """Return when `holds()` is true; fail if it is not in time."""
     async with asyncio.timeout(within_s):
-        while not await holds():  # noqa: ASYNC110  # it is asked of the database
+        while not await holds():  # noqa: ASYNC110 - a database tells nobody
             await asyncio.sleep(0.05)
 
 

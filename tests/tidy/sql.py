@@ -37,17 +37,17 @@ class _Collector(Visitor):
         self.texts: set[str] = set()
         self.ctes: set[str] = set()
 
-    def visit_RangeVar(self, _: Any, node: Any) -> None:  # noqa: N802 - pglast calls it by this name
+    def visit_RangeVar(self, _: Any, node: Any) -> None:
         self.relations.add((node.schemaname or "", node.relname or ""))
 
-    def visit_FuncCall(self, _: Any, node: Any) -> None:  # noqa: N802 - likewise
+    def visit_FuncCall(self, _: Any, node: Any) -> None:
         names = [part.sval for part in node.funcname]
         self.functions.add((names[0] if len(names) > 1 else "", names[-1]))
 
-    def visit_CommonTableExpr(self, _: Any, node: Any) -> None:  # noqa: N802 - likewise
+    def visit_CommonTableExpr(self, _: Any, node: Any) -> None:
         self.ctes.add(node.ctename)
 
-    def visit_A_Const(self, _: Any, node: Any) -> None:  # noqa: N802 - likewise
+    def visit_A_Const(self, _: Any, node: Any) -> None:
         if isinstance(node.val, ast.String):
             self.texts.add(node.val.sval or "")
 
@@ -116,16 +116,16 @@ class _StarFinder(Visitor):
     def __init__(self) -> None:
         self.found: list[str] = []
 
-    def visit_SelectStmt(self, _: Any, node: Any) -> None:  # noqa: N802 - pglast calls it by this name
+    def visit_SelectStmt(self, _: Any, node: Any) -> None:
         self._look(node.targetList, node.fromClause)
 
-    def visit_InsertStmt(self, _: Any, node: Any) -> None:  # noqa: N802 - likewise
+    def visit_InsertStmt(self, _: Any, node: Any) -> None:
         self._look(_returned(node), (node.relation,))
 
-    def visit_UpdateStmt(self, _: Any, node: Any) -> None:  # noqa: N802 - likewise
+    def visit_UpdateStmt(self, _: Any, node: Any) -> None:
         self._look(_returned(node), (node.relation, *(node.fromClause or ())))
 
-    def visit_DeleteStmt(self, _: Any, node: Any) -> None:  # noqa: N802 - likewise
+    def visit_DeleteStmt(self, _: Any, node: Any) -> None:
         self._look(_returned(node), (node.relation, *(node.usingClause or ())))
 
     def _look(self, targets: Any, sources: Any) -> None:

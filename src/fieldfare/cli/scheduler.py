@@ -26,6 +26,7 @@ from fieldfare.kernel.errors import Unavailable
 
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 15.0
+USUAL_PACE = Pace()
 DRAIN_S = 5.0
 """For schedules that run and for the relay; queued jobs have a patience of their own."""
 
@@ -47,7 +48,7 @@ async def work(
     *,
     schedules: Sequence[Schedule] = SCHEDULES,
     topics: Sequence[Topic] = TOPICS,
-    pace: Pace = Pace(),  # noqa: B008  # it is frozen
+    pace: Pace = USUAL_PACE,
 ) -> None:
     """Run `schedules` and the jobs of `topics` until `stop` is set."""
     names = [topic.name for topic in topics]

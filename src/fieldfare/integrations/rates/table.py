@@ -19,6 +19,8 @@ from fieldfare.kernel.currency import round_rate
 from fieldfare.kernel.numbers import NotANumber, parse_number
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, IndexError, NotImplementedError)
+"""What a zip file that is cut, empty, or packed in a way that `zipfile` does not know raises."""
 MAX_TABLE_BYTES = 16 * 1024 * 1024
 """The historical file has 0.6 MiB packed and 2 MiB unpacked, and grows by a hundredth a year."""
 
@@ -42,7 +44,7 @@ def _unzip(content: bytes) -> bytes:
         archive = zipfile.ZipFile(io.BytesIO(content))
         with archive, archive.open(archive.namelist()[0]) as member:
             table = member.read(MAX_TABLE_BYTES + 1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, IndexError, NotImplementedError) as error:
+    except DAMAGED as error:
         raise RatesUnreadable(f"the zip file is damaged: {error}") from error
     except RuntimeError as error:
         raise RatesUnreadable("the zip file wants a password") from error

@@ -23,7 +23,7 @@ class Postmaster:
         self.connections: set[Connection] = set()
         self._box = box
 
-    async def handle_RCPT(  # noqa: N802  # the library's name
+    async def handle_RCPT(
         self,
         server: SMTP,
         session: Session,
@@ -38,9 +38,7 @@ class Postmaster:
         envelope.rcpt_options.extend(options)
         return "250 2.1.5 OK"
 
-    async def handle_DATA(  # noqa: N802  # the library's name
-        self, server: Any, session: Session, envelope: Envelope
-    ) -> str:
+    async def handle_DATA(self, server: Any, session: Session, envelope: Envelope) -> str:
         """The answer to the content, which is kept unless the fault says no."""
         fault = self.fault
         if fault.mode == "tempfail":

@@ -46,9 +46,9 @@ def main() -> None:
             secret_key=given.secret_key,
             webhooks=pair_webhooks(given.webhook, given.webhook_secret),
         )
-        run(options, ready=lambda url: print(f"Stripe simulator on {url}", flush=True))  # noqa: T201 - a command prints
+        run(options, ready=lambda url: print(f"Stripe simulator on {url}", flush=True))
     except SimulatorRefused as refusal:
-        print(f"fieldfare: {refusal}", file=sys.stderr)  # noqa: T201 - a command prints
+        print(f"fieldfare: {refusal}", file=sys.stderr)
         raise SystemExit(1) from refusal
 
 
