@@ -113,6 +113,8 @@ def pgbench_script(recorded: Recorded, accounts: range) -> str:
 
 def _value(argument: Any, recorded: Recorded) -> str:
     """One argument as SQL: drawn anew if it is the order's own, else as it was sent."""
+    if isinstance(argument, int):
+        return str(argument)
     if not isinstance(argument, list):
         raise BenchmarkRefused(f"an argument of the statement is no array: {argument!r}")
     order, key, count = recorded.placing.order, recorded.placing.key, len(argument)

@@ -23,6 +23,7 @@ from fieldfare.impact.service.feed import FeedCache, FeedDesk
 from fieldfare.impact.service.history import LiveHistoryDesk
 from fieldfare.integrations.stripe.gateway import close_gateway, open_gateway
 from fieldfare.orders.service.desk import LiveOrderDesk
+from fieldfare.orders.service.group_commit import GroupCommit
 from fieldfare.payments.service.inbox import LiveEventDesk
 from fieldfare.payments.service.rates import RateCache
 from fieldfare.payments.service.top_ups import LiveTopUpDesk
@@ -85,6 +86,7 @@ async def _open_edge(settings: Settings) -> AsyncIterator[Edge]:
                     cache=CatalogueCache(feed, db),
                     public_url=settings.public_url,
                     gateway=gateway,
+                    commits=GroupCommit(db),
                     rates=RateCache(feed, db),
                     public_feed=FeedCache(feed, db),
                     webhook_secret=settings.stripe_webhook_secret,

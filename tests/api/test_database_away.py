@@ -11,11 +11,11 @@ import pytest
 from psycopg import sql
 
 from fieldfare.settings import Settings
-from tests.conftest import make_world, run_on_server
 from tests.support.client import Api, assert_refused
+from tests.support.databases import run_on_server
 from tests.support.server import running_api
 from tests.support.waiting import wait_until
-from tests.support.world import LIVE_CENTS
+from tests.support.world import LIVE_CENTS, make_world
 
 PATH = "/api/offset-orders"
 ORDER = {"tons": 0.45, "paymentMethod": "credits"}
@@ -73,15 +73,33 @@ def narrow_api(database_url: str) -> Iterator[Api]:
 def test_who_finds_no_connection_in_time_is_asked_to_come_again(narrow_api: Api) -> None:
     api = narrow_api
     assert api.balance() == LIVE_CENTS
-    lock = sql.SQL("select 1 from ledger.wallet where account_id = {} for update")
-    with ThreadPoolExecutor(3) as clients, psycopg.connect(api.database_url) as rival:
-        rival.execute(lock.format(api.world.team_id))
-        waiting = [clients.submit(api.post, PATH, ORDER, key=key) for key in ("a", "b")]
+    with ThreadPoolExecutor(2) as clients, psycopg.connect(api.database_url) as rival:
+        rival.execute("lock table ledger.wallet in access exclusive mode")
+        reading = [clients.submit(api.balance) for _ in range(2)]
         wait_until(lambda: _waiting_for_a_lock(api) == 2)
         assert_to_be_sent_again(api.post(PATH, ORDER, key="c"))
         rival.rollback()
-        assert [one.result(20).status_code for one in waiting] == [200, 200]
-    assert api.balance() == LIVE_CENTS - 2 * ORDER_CENTS
+        assert [one.result(20) for one in reading] == [LIVE_CENTS, LIVE_CENTS]
+    assert api.balance() == LIVE_CENTS
+    assert api.post(PATH, ORDER, key="c").status_code == 200
+
+
+def test_an_order_whose_wallet_is_held_too_long_makes_nothing_and_holds_up_no_other(
+    own_api: Api,
+) -> None:
+    api = own_api
+    lock = sql.SQL("select 1 from ledger.wallet where account_id = {} for update")
+    with ThreadPoolExecutor(1) as clients, psycopg.connect(api.database_url) as rival:
+        rival.execute(lock.format(api.world.team_id))
+        held = clients.submit(api.post, PATH, ORDER, key="a")
+        wait_until(lambda: _waiting_for_a_lock(api) == 1)
+        other = api.post(PATH, ORDER, token=api.world.second_token)
+        assert (other.status_code, held.done()) == (200, False)
+        assert_to_be_sent_again(held.result(20))
+        rival.rollback()
+    assert api.balance() == LIVE_CENTS
+    assert api.post(PATH, ORDER, key="a").status_code == 200
+    assert api.balance() == LIVE_CENTS - ORDER_CENTS
 
 
 def _waiting_for_a_lock(api: Api) -> int:

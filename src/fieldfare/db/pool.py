@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import asyncpg
 import msgspec
 
-from fieldfare.kernel.errors import AnswerLost, Contended, Unavailable
+from fieldfare.kernel.errors import AnswerLost, Contended, HeldUp, Unavailable
 
 if TYPE_CHECKING:
     Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
@@ -106,7 +106,8 @@ async def connection(db: Database) -> AsyncIterator[Connection]:
     """Borrow a connection for single statements; each commits by itself.
 
     Raises `Unavailable` (503) if the database does not answer: then nothing was done, unless it is
-    `AnswerLost`. `Contended` is what `retry_deadlocks` tries again.
+    `AnswerLost`. `Contended` is what `retry_deadlocks` tries again; `HeldUp` comes only of a
+    statement that sets a `lock_timeout`.
     """
     borrowed = False
     try:
@@ -116,6 +117,12 @@ async def connection(db: Database) -> AsyncIterator[Connection]:
     except asyncpg.TransactionRollbackError as error:
         raise Contended(
             "The database undid this in favour of a rival. Send the request again in a moment.",
+            code="database_unavailable",
+        ) from error
+    except asyncpg.LockNotAvailableError as error:
+        raise HeldUp(
+            "Something else has been at work on this account for too long, so nothing was done. "
+            "Send the request again in a moment.",
             code="database_unavailable",
         ) from error
     except DATABASE_DOWN as error:

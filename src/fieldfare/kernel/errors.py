@@ -8,7 +8,8 @@
     ├── KeyReused               422     an idempotency key came with another body
     └── Unavailable             503     try again later
         ├── AnswerLost          503     … unless somebody above knows what may have been done
-        └── Contended           503     the database preferred a rival, and undid everything
+        ├── Contended           503     the database preferred a rival, and undid everything
+        └── HeldUp              503     a rival held on for too long; nothing was done
 
 A feature adds leaves in its own `errors.py`, each with a fixed `code`. A message always names the
 next step. Whatever is not a `ProblemError` is a defect of ours and is logged as one.
@@ -93,3 +94,7 @@ class AnswerLost(Unavailable):
 
 class Contended(Unavailable):
     """503: the database undid a transaction to break a deadlock, or for the sake of its order."""
+
+
+class HeldUp(Unavailable):
+    """503: somebody held a lock for longer than was to be waited, so nothing was done."""

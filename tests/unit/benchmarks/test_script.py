@@ -67,7 +67,7 @@ def test_a_statement_that_is_no_order_s_is_refused() -> None:
     with pytest.raises(BenchmarkRefused):
         pgbench_script(Recorded(PLACING, "select $1", ([PLACING.order.id],)), ACCOUNTS)
     with pytest.raises(BenchmarkRefused):
-        script_of("$3", 1040)
+        script_of("$3", "1040")
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from fieldfare.orders.model import Order, OrderRefund, Party, Purchase, Quote
 from fieldfare.orders.service.card import place_card_order
 from fieldfare.orders.service.credit import place_credit_order
 from fieldfare.orders.service.find import get_purchase, list_refunds
+from fieldfare.orders.service.group_commit import GroupCommit
 from fieldfare.orders.service.settle import ORDERS
 from fieldfare.payments.service.charging import find_first_answer
 from fieldfare.payments.service.desk import LivePaymentDesk, PaymentDesk
@@ -75,6 +76,8 @@ class OrderDesk(CatalogDesk, CreditDesk, PaymentDesk, Protocol):
 class LiveOrderDesk(LiveCatalogDesk, LiveCreditDesk, LivePaymentDesk):
     """The desk that acts on the books, and charges cards."""
 
+    commits: GroupCommit
+
     def draw(self, principal: Principal, quote: Quote, party: Party, *, receipt: bool) -> Order:
         """See `OrderDesk`."""
         return Order(
@@ -102,7 +105,7 @@ class LiveOrderDesk(LiveCatalogDesk, LiveCreditDesk, LivePaymentDesk):
     ) -> bytes | StoredAnswer:
         """See `OrderDesk`."""
         if order.quote.payment_method == "credits":
-            return await place_credit_order(self.db, order, answer, key)
+            return await place_credit_order(self.commits, order, answer, key)
         return await place_card_order(self.db, self.gateway, order, answer, key)
 
     async def find_answer(self, key: RequestKey) -> StoredAnswer | None:

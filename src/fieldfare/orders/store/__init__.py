@@ -13,7 +13,13 @@ from fieldfare.orders.store.lists import (
     list_purchases,
     list_recent_purchases,
 )
-from fieldfare.orders.store.placing import Placing, Verdict, open_card_order, place_on_credit
+from fieldfare.orders.store.placing import (
+    PATIENCE_MS,
+    Placing,
+    Verdict,
+    open_card_order,
+    place_on_credit,
+)
 from fieldfare.orders.store.purchases import (
     find_any_purchase,
     find_purchase,
@@ -51,6 +57,7 @@ from fieldfare.orders.store.verifying import (
 )
 
 __all__ = [
+    "PATIENCE_MS",
     "Placing",
     "Verdict",
     "add_impact",

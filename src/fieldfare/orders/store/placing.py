@@ -16,6 +16,8 @@ from fieldfare.orders.model import RECEIPT_TOPIC, REFILL_TOPIC, AnswerParts, Car
 from fieldfare.orders.rules import describe
 from fieldfare.payments.rules import REQUEST_LEASE
 
+PATIENCE_MS = 5_000
+
 _queries = load_queries(__file__)
 
 
@@ -41,10 +43,19 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """None if the wallet did not hold enough, or the key was not free."""
 
 
-async def place_on_credit(conn: Connection, placings: Sequence[Placing]) -> list[Verdict]:
-    """Record orders paid from credits: one statement, a verdict for each."""
+async def place_on_credit(
+    conn: Connection, placings: Sequence[Placing], *, patience_ms: int = PATIENCE_MS
+) -> list[Verdict]:
+    """Record orders paid from credits: one statement, a verdict for each.
+
+    A wallet that somebody else holds is waited for `patience_ms`; then `HeldUp` says so.
+    """
     rows = _queries.place_on_credit(
-        conn, **_order_columns(placings), **_line_columns(placings), **_person_columns(placings)
+        conn,
+        patience_ms=patience_ms,
+        **_order_columns(placings),
+        **_line_columns(placings),
+        **_person_columns(placings),
     )
     return [
         Verdict(

@@ -2,9 +2,13 @@
 -- Orders paid from credits, as many as the arrays have positions: one statement, one commit.
 -- Each step takes its rows from the one before, so the keys are claimed before any wallet is touched,
 -- and nothing is written for an order whose key is taken or whose wallet does not hold enough.
-with asked as materialized (
-    select *
-    from unnest(
+with patience as materialized (
+    select set_config('lock_timeout', (:patience_ms::integer)::text, true) as is_set
+),
+asked as materialized (
+    select a.*
+    from patience
+    cross join unnest(
         :ids::uuid[], :account_ids::bigint[], :kinds::text[], :sources::text[],
         :portfolio_ids::integer[], :project_ids::integer[], :masses_mg::bigint[],
         :trees::bigint[], :certified_mgs::bigint[], :unit_prices_cents::bigint[],
