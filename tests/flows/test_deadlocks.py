@@ -15,7 +15,7 @@ import pytest
 from fieldfare.kernel.errors import Unavailable
 from fieldfare.orders.service.refund import refund_order
 from fieldfare.payments.service.top_ups.refunding import refund_top_up
-from tests.support.cards import CardShop, Team, card_shop
+from tests.support.cards import CardShop, Team
 from tests.support.client import assert_refused
 from tests.support.kinds import KIND_CENTS, KINDS, with_credits
 from tests.support.refunds import refund_at_processor
@@ -27,21 +27,6 @@ REASON = "A test"
 OUTBOX = "lock table notifications.outbox in exclusive mode"
 TRIES = 4
 """As often as a transaction is tried, the first time among them."""
-
-
-@pytest.fixture(scope="module")
-def open_shop(server_url: str, template: str) -> Iterator[CardShop]:
-    """One API and simulator for the module."""
-    with card_shop(server_url, template) as shop:
-        yield shop
-
-
-@pytest.fixture
-def shop(open_shop: CardShop) -> CardShop:
-    """The shop without a memory of other tests."""
-    open_shop.begin()
-    open_shop.sql("delete from payments.inbox")
-    return open_shop
 
 
 # ---------------------------------------------------------------------------- what can be outdone
@@ -94,12 +79,6 @@ def refund_credits(shop: CardShop, charge_id: str) -> str:
     ).refund.state
 
 
-def hear(shop: CardShop) -> list[str]:
-    """The processor's events come, and are worked on."""
-    shop.flush_events()
-    return shop.work()
-
-
 def charge_of(shop: CardShop, purchase_id: str) -> str:
     """What paid for an order."""
     rows = shop.sql("select charge_id from orders.purchase where id = %s", purchase_id)
@@ -147,19 +126,19 @@ def _refund_of_top_up(shop: CardShop, team: Team) -> Callable[[], object]:
 
 def _refund_in_dashboard(shop: CardShop, team: Team) -> Callable[[], object]:
     charge_id = charge_of(shop, order(shop, team, "stripe"))
-    hear(shop)
+    shop.hear()
     refund_at_processor(shop, charge_id)
-    return lambda: hear(shop)
+    return lambda: shop.hear()
 
 
 def _lost_dispute_of_order(shop: CardShop, team: Team) -> Callable[[], object]:
     shop.dispute(charge_of(shop, order(shop, team, "stripe")), "lost")
-    return lambda: hear(shop)
+    return lambda: shop.hear()
 
 
 def _lost_dispute_of_top_up(shop: CardShop, team: Team) -> Callable[[], object]:
     shop.dispute(top_up(shop, team), "lost")
-    return lambda: hear(shop)
+    return lambda: shop.hear()
 
 
 def _event(shop: CardShop, team: Team) -> Callable[[], object]:

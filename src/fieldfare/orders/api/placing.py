@@ -11,10 +11,10 @@ from litestar import Response
 
 from fieldfare.catalog.model import Catalogue
 from fieldfare.catalog.service import get_portfolio, get_project, get_tree_provider
-from fieldfare.http.answers import bytes_answer
+from fieldfare.http.answers import bytes_answer, replay
 from fieldfare.http.body import Fields
 from fieldfare.http.call import Call
-from fieldfare.http.idempotency import RequestKey, StoredAnswer, replay
+from fieldfare.http.idempotency import RequestKey, StoredAnswer
 from fieldfare.kernel.errors import ProblemError
 from fieldfare.ledger.errors import InsufficientCredits
 from fieldfare.orders.model import (
@@ -87,15 +87,42 @@ async def _order(
     if asked.dry_run:
         return await _try(call, await _quote(call, asked, price))
     key = None if call.principal.is_test else call.key(asked)
+    quote = await _quote_or_find(call, asked, price, key)
+    if isinstance(quote, StoredAnswer):
+        return replay(quote)
+    if quote.payment_method == "stripe":
+        return await _place_in_turn(call, asked, price, key)
+    return await _place(call, asked, quote, key)
+
+
+async def _place_in_turn(
+    call: Call[OrderDesk], asked: RequestT, price: Price[RequestT], key: RequestKey | None
+) -> Response[bytes]:
+    """By card: it may wait for minutes until the processor can be asked, and is priced only then.
+
+    What it would be refused for was said before; so is what was answered to it.
+    """
+    stored = await call.desk.find_answer(key) if key else None
+    if stored is not None:
+        return replay(stored)
+    async with call.desk.turn(call.principal, call.leaving):
+        quote = await _quote_or_find(call, asked, price, key)
+        if isinstance(quote, StoredAnswer):
+            return replay(quote)
+        return await _place(call, asked, quote, key)
+
+
+async def _quote_or_find(
+    call: Call[OrderDesk], asked: RequestT, price: Price[RequestT], key: RequestKey | None
+) -> Quote | StoredAnswer:
     try:
-        quote = await _quote(call, asked, price)
+        return await _quote(call, asked, price)
     except ProblemError:
         # It would be refused now, but the first request with this key may have gone through.
         stored = await call.desk.find_answer(key) if key else None
         if stored is None:
             raise
-        return replay(stored)
-    return await _place(call, asked, quote, key)
+        return stored
 
 
 async def _quote(call: Call[OrderDesk], asked: RequestT, price: Price[RequestT]) -> Quote:

@@ -6,7 +6,7 @@ from typing import Any, Literal, assert_never
 import msgspec
 
 from fieldfare.catalog.service import image_address
-from fieldfare.http.answers import encode_json
+from fieldfare.http.encoding import encode_json
 from fieldfare.kernel.clock import rfc3339
 from fieldfare.kernel.currency import minor_to_major
 from fieldfare.kernel.mass import tonnes_from_mg
