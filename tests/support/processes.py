@@ -32,6 +32,8 @@ class ApiProcess:
         self.log = log
         variables = {
             **os.environ,
+            # What is killed here is to be all there is, unless a test asks for more.
+            "FIELDFARE_PROCESSES": "1",
             **(environment or {}),
             "DATABASE_URL": database_url,
             "FIELDFARE_PORT": str(self.port),
@@ -44,6 +46,11 @@ class ApiProcess:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
+
+    @property
+    def pid(self) -> int:
+        """Of the process whose end is the end of all."""
+        return self._process.pid
 
     def wait_until_ready(self) -> None:
         """Return once /readyz answers 200; fails with the log if the process ends first."""

@@ -1,0 +1,119 @@
+"""The API's processes, started and watched by one that does nothing else.
+
+What must hold: one that dies is started again, after a pause that grows while it keeps dying; a
+signal to stop is passed on, and we end when the last of them has drained; none outlives us, `kill
+-9` included, because the kernel then kills them too.
+"""
+
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from types import FrameType
+
+import structlog
+
+from fieldfare.db.embedded.children import signal_at_parent_death
+
+COMMAND = (sys.executable, "-m", "fieldfare.cli.serving")
+FIRST_REST_S = 0.2
+LONGEST_REST_S = 10.0
+STEADY_S = 60.0
+"""Who has lived this long did not die of its start: its next rest is the first one again."""
+END_PATIENCE_S = 28.0
+"""Longer than a process drains, and shorter than our own supervisor's patience."""
+_POLL_S = 0.05
+_log = structlog.get_logger(__name__)
+
+
+@dataclass
+class _Place:
+    """A process, or the rest before the next one takes its place."""
+
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = field(default_factory=time.monotonic)
+    rest_s: float = FIRST_REST_S
+    start_at: float = 0.0
+    """On the monotonic clock."""
+
+
+def serve_by_processes(count: int) -> int:
+    """Run `count` processes until SIGTERM or SIGINT; gives the exit code, 0 if all ended well."""
+    stop = _listen_for_stop()
+    places = [_Place() for _ in range(count)]
+    while not stop:
+        for place in places:
+            _tend(place)
+        time.sleep(_POLL_S)
+    return _end([place.process for place in places if place.process is not None])
+
+
+def _listen_for_stop() -> list[int]:
+    """A list that the signals which ask us to stop are put into."""
+    asked: list[int] = []
+
+    def on_signal(signum: int, _frame: FrameType | None) -> None:
+        asked.append(signum)
+
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, on_signal)
+    return asked
+
+
+def _tend(place: _Place) -> None:
+    now = time.monotonic()
+    if place.process is not None:
+        status = place.process.poll()
+        if status is not None:
+            _bury(place, place.process.pid, status, now)
+    elif now >= place.start_at:
+        _start(place, now)
+
+
+def _bury(place: _Place, pid: int, status: int, now: float) -> None:
+    if now - place.started_at > STEADY_S:
+        place.rest_s = FIRST_REST_S
+    _log.error("api_process_died", pid=pid, status=status, starts_again_in_s=place.rest_s)
+    place.process = None
+    _rest(place, now)
+
+
+def _start(place: _Place, now: float) -> None:
+    try:
+        place.process = subprocess.Popen(
+            COMMAND,
+            stdin=subprocess.DEVNULL,
+            preexec_fn=signal_at_parent_death(signal.SIGKILL),
+            # Ctrl-C goes to our whole group; they are to hear of it once, from us.
+            start_new_session=True,
+        )
+    except OSError as error:  # no more processes, or no memory for one
+        _log.error("api_process_not_started", reason=str(error), starts_again_in_s=place.rest_s)
+        _rest(place, now)
+    else:
+        place.started_at = now
+
+
+def _rest(place: _Place, now: float) -> None:
+    place.start_at = now + place.rest_s
+    place.rest_s = min(place.rest_s * 2, LONGEST_REST_S)
+
+
+def _end(processes: list[subprocess.Popen[bytes]]) -> int:
+    """Ask all of them to stop, and wait; 1 if one ended badly or had to be killed."""
+    for process in processes:
+        process.terminate()
+    deadline = time.monotonic() + END_PATIENCE_S
+    statuses = [_wait(process, deadline) for process in processes]
+    # Who had not yet come to listening for signals has simply ended.
+    return 0 if set(statuses) <= {0, -signal.SIGTERM} else 1
+
+
+def _wait(process: subprocess.Popen[bytes], deadline: float) -> int:
+    try:
+        return process.wait(max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        _log.error("api_process_killed", pid=process.pid, waited_s=END_PATIENCE_S)
+        process.kill()
+        return process.wait()
