@@ -9,11 +9,9 @@ from typing import Annotated
 
 import typer
 
-from fieldfare.accounts import service
 from fieldfare.accounts.model import Account, MemberRole, OperatorRole, ProviderKind, Refill
-from fieldfare.cli.context import open_cli_database, run
+from fieldfare.cli.context import open_cli_connection, open_cli_database, open_cli_transaction, run
 from fieldfare.cli.dollars import parse_dollars, show_dollars
-from fieldfare.db.pool import connection, transaction
 
 account_app = typer.Typer(
     help="Open users and teams, and let people in.", no_args_is_help=True, rich_markup_mode=None
@@ -40,7 +38,9 @@ def open_user_command(
 
 
 async def _open_user(name: str, email: str, currency: str, language: str) -> int:
-    async with open_cli_database() as db, transaction(db) as conn:
+    from fieldfare.accounts import service
+
+    async with open_cli_transaction() as conn:
         return await service.open_user(
             conn,
             name=name,
@@ -67,7 +67,9 @@ def open_team_command(
 
 
 async def _open_team(name: str, owner_id: int, email: str, currency: str, language: str) -> int:
-    async with open_cli_database() as db, transaction(db) as conn:
+    from fieldfare.accounts import service
+
+    async with open_cli_transaction() as conn:
         return await service.open_team(
             conn,
             name=name,
@@ -94,7 +96,9 @@ def add_member_command(
 
 
 async def _add_member(team_id: int, user_id: int, role: MemberRole) -> None:
-    async with open_cli_database() as db, transaction(db) as conn:
+    from fieldfare.accounts import service
+
+    async with open_cli_transaction() as conn:
         await service.add_member(conn, team_id, user_id, role, datetime.now(UTC))
 
 
@@ -119,7 +123,9 @@ def _read_password() -> str:
 
 
 async def _add_password(user_id: int, email: str, password: str) -> None:
-    async with open_cli_database() as db, transaction(db) as conn:
+    from fieldfare.accounts import service
+
+    async with open_cli_transaction() as conn:
         await service.add_password(conn, user_id, email, password, datetime.now(UTC))
 
 
@@ -138,7 +144,9 @@ def add_identity_command(
 
 
 async def _add_identity(user_id: int, kind: ProviderKind, subject: str) -> None:
-    async with open_cli_database() as db, transaction(db) as conn:
+    from fieldfare.accounts import service
+
+    async with open_cli_transaction() as conn:
         await service.add_provider_identity(conn, user_id, kind, subject, datetime.now(UTC))
 
 
@@ -156,7 +164,9 @@ def make_operator_command(
 
 
 async def _make_operator(user_id: int, role: OperatorRole) -> None:
-    async with open_cli_database() as db, transaction(db) as conn:
+    from fieldfare.accounts import service
+
+    async with open_cli_transaction() as conn:
         await service.make_operator(conn, user_id, role, datetime.now(UTC))
 
 
@@ -179,7 +189,9 @@ def find_command(
 
 
 async def _find(text: str) -> list[Account]:
-    async with open_cli_database() as db, connection(db) as conn:
+    from fieldfare.accounts import service
+
+    async with open_cli_connection() as conn:
         return await service.find_accounts(conn, text)
 
 
@@ -214,6 +226,9 @@ def refill_command(
 
 
 async def _set_refill(account_id: int, below_cents: int, amount_cents: int) -> Refill | None:
+    from fieldfare.accounts import service
+    from fieldfare.db.pool import connection, transaction
+
     async with open_cli_database() as db:
         async with transaction(db) as conn:
             await service.set_refill(
@@ -224,6 +239,9 @@ async def _set_refill(account_id: int, below_cents: int, amount_cents: int) -> R
 
 
 async def _switch_refill_off(account_id: int) -> Refill | None:
+    from fieldfare.accounts import service
+    from fieldfare.db.pool import connection, transaction
+
     async with open_cli_database() as db:
         async with transaction(db) as conn:
             await service.switch_refill_off(conn, account_id)
@@ -232,7 +250,9 @@ async def _switch_refill_off(account_id: int) -> Refill | None:
 
 
 async def _find_refill(account_id: int) -> Refill | None:
-    async with open_cli_database() as db, connection(db) as conn:
+    from fieldfare.accounts import service
+
+    async with open_cli_connection() as conn:
         await service.get_account(conn, account_id)
         return await service.find_refill(conn, account_id)
 

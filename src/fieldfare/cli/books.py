@@ -7,19 +7,20 @@ added up by hand gives what the last row says.
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import msgspec
 import typer
 
 from fieldfare.cli.context import open_cli_database, run
 from fieldfare.cli.steps import say
-from fieldfare.db.pool import connection
 from fieldfare.kernel.clock import rfc3339
 from fieldfare.kernel.currency import get_currency, minor_to_major
 from fieldfare.kernel.mass import scaled
 from fieldfare.ledger.model import Book, BookTotals
-from fieldfare.orders.service.trial_balance import read_trial_balance
-from fieldfare.payments.service.positions import Position, find_complete_to, read_positions
+
+if TYPE_CHECKING:
+    from fieldfare.payments.service.positions import Position
 
 MEANINGS: dict[Book, str] = {
     "credits": "prepaid credits that customers hold",
@@ -43,7 +44,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What is shown, as of one moment."""
 
     totals: BookTotals
-    positions: dict[str, Position]
+    positions: "dict[str, Position]"
     complete_to: datetime | None
 
 
@@ -64,6 +65,10 @@ def books_command() -> None:
 
 
 async def _read() -> Report:
+    from fieldfare.db.pool import connection
+    from fieldfare.orders.service.trial_balance import read_trial_balance
+    from fieldfare.payments.service.positions import find_complete_to, read_positions
+
     async with (
         open_cli_database() as db,
         connection(db) as conn,

@@ -7,17 +7,18 @@ import getpass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fieldfare.catalog import service
 from fieldfare.catalog.errors import CatalogueRefused, PriceRefused
 from fieldfare.catalog.model import Catalogue, Portfolio, PriceRow, Project
-from fieldfare.cli.context import open_cli_database, run
-from fieldfare.db.pool import transaction
+from fieldfare.cli.context import open_cli_database, open_cli_transaction, run
 from fieldfare.kernel.clock import rfc3339
 from fieldfare.kernel.money import dollars_from_cents, dollars_from_micro
+
+if TYPE_CHECKING:
+    from fieldfare.catalog import service
 
 catalog_app = typer.Typer(
     help="What is sold: import it, price it, show it.", no_args_is_help=True, rich_markup_mode=None
@@ -61,9 +62,11 @@ def import_command(
         )
 
 
-async def _import(file: Path, by: str) -> service.Imported:
+async def _import(file: Path, by: str) -> "service.Imported":
+    from fieldfare.catalog import service
+
     wanted = service.read_preset(_content(file))
-    async with open_cli_database() as db, transaction(db) as conn:
+    async with open_cli_transaction() as conn:
         return await service.import_catalogue(
             conn, wanted, now=datetime.now(UTC), made_by=by, reason=f"import of {file.name}"
         )
@@ -78,7 +81,7 @@ def _content(file: Path) -> bytes:
         ) from error
 
 
-def _told(imported: service.Imported) -> str:
+def _told(imported: "service.Imported") -> str:
     if imported.revision is None:
         return "Nothing to do: the catalogue is as the file says."
     counts = ", ".join(
@@ -115,9 +118,11 @@ def set_price_command(
 
 
 async def _set_price(project_id: int, price: str, at: str, by: str, reason: str) -> PriceRow:
+    from fieldfare.catalog import service
+
     unit_price_micro = service.micro_from_dollars(_decimal(price))
     effective_at = _instant(at)
-    async with open_cli_database() as db, transaction(db) as conn:
+    async with open_cli_transaction() as conn:
         return await service.set_price(
             conn, project_id, unit_price_micro, effective_at, made_by=by, reason=reason
         )
@@ -148,6 +153,8 @@ def example_command() -> None:
 
     Example: fieldfare catalog example > catalogue.toml
     """
+    from fieldfare.catalog import service
+
     typer.echo(service.demo_file().decode(), nl=False)
 
 
@@ -169,6 +176,8 @@ def list_command() -> None:
 
 
 async def _load() -> Catalogue:
+    from fieldfare.catalog import service
+
     async with open_cli_database() as db:
         return await service.load_catalogue(db, datetime.now(UTC))
 

@@ -2,23 +2,28 @@
 
 What must hold: whatever stands in an operator's way is told in one line on stderr that names the
 next step, with exit code 1. A traceback means a defect of ours.
+
+What drives the database and the card processor is loaded by the functions that open them: a command
+that only tells how it is called needs neither.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import typer
 
 from fieldfare.cli.demo_file import demo_path
-from fieldfare.db.pool import Database
-from fieldfare.db.revision import MigrationRefused, open_migrated_database
-from fieldfare.integrations.stripe.gateway import StripeGateway, close_gateway, open_gateway
+from fieldfare.db.errors import MigrationRefused
 from fieldfare.kernel.errors import ProblemError
 from fieldfare.settings import Settings, SettingsRefused, read_settings
+
+if TYPE_CHECKING:
+    from fieldfare.db.pool import Connection, Database
+    from fieldfare.integrations.stripe.gateway import StripeGateway
 
 T = TypeVar("T")
 
@@ -41,12 +46,14 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 @asynccontextmanager
-async def open_cli_database() -> AsyncIterator[Database]:
+async def open_cli_database() -> "AsyncIterator[Database]":
     """The database that commands work on: `DATABASE_URL`, or the running demo's.
 
     Raises `SettingsRefused` if there is neither, `MigrationRefused` if it cannot be reached or does
     not have this program's schema.
     """
+    from fieldfare.db.revision import open_migrated_database
+
     url = database_url(read_settings())
     db = await open_migrated_database(url, pool_size=2, application="fieldfare-cli")
     try:
@@ -56,17 +63,41 @@ async def open_cli_database() -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def open_cli_gateway() -> AsyncIterator[StripeGateway]:
+async def open_cli_connection() -> "AsyncIterator[Connection]":
+    """One connection to it, for single statements; each commits by itself."""
+    from fieldfare.db.pool import connection
+
+    async with open_cli_database() as db, connection(db) as conn:
+        yield conn
+
+
+@asynccontextmanager
+async def open_cli_transaction() -> "AsyncIterator[Connection]":
+    """One transaction on it: it commits at the end, or undoes everything."""
+    from fieldfare.db.pool import transaction
+
+    async with open_cli_database() as db, transaction(db) as conn:
+        yield conn
+
+
+@asynccontextmanager
+async def open_cli_gateway(db: "Database") -> "AsyncIterator[StripeGateway]":
     """A way to the card processor: by FIELDFARE_STRIPE_KEY, or the running demo's.
+
+    It keeps the pace of the processes that work on `db`, as the background does.
 
     The demo's goes with the demo's database only: its charges have no place in other books. Raises
     `SettingsRefused` if there is neither.
     """
+    from fieldfare.integrations.stripe.gateway import close_gateway, open_gateway
+    from fieldfare.payments.service.pace import pace_of_background
+
     settings = read_settings()
     key, url = settings.stripe_key, settings.stripe_url
     if key is None:
         key, url = _demo_gateway(settings)
-    gateway = open_gateway(key, url, request_s=settings.stripe_timeout_s)
+    pace = pace_of_background(db, settings.stripe_calls_per_second)
+    gateway = open_gateway(key, url, request_s=settings.stripe_timeout_s, pace=pace)
     try:
         yield gateway
     finally:

@@ -3,25 +3,23 @@
 Small changes take one operator, large ones two: `ledger.service.adjusting` holds that rule.
 """
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
 
-from fieldfare.accounts.service import verify_password
-from fieldfare.cli.context import open_cli_database, run
+from fieldfare.cli.context import open_cli_connection, open_cli_database, run
 from fieldfare.cli.dollars import parse_dollars, show_dollars
 from fieldfare.cli.operators import ask_password
 from fieldfare.cli.steps import say
-from fieldfare.db.pool import connection, transaction
 from fieldfare.kernel.clock import rfc3339
 from fieldfare.kernel.errors import AnswerLost
 from fieldfare.ledger.errors import AdjustmentMaybeMade
 from fieldfare.ledger.model import AdjustmentRequest, Wallet
-from fieldfare.ledger.service import adjusting
-from fieldfare.ledger.service.adjusting import LISTED, Adjusted
-from fieldfare.ledger.service.credits import get_wallet
 from fieldfare.settings import read_settings
+
+if TYPE_CHECKING:
+    from fieldfare.ledger.service.adjusting import Adjusted
 
 credits_app = typer.Typer(
     help="Look at and adjust prepaid credits.", no_args_is_help=True, rich_markup_mode=None
@@ -51,7 +49,9 @@ def balance_command(account: AccountNumber) -> None:
 
 
 async def _wallet(account_id: int) -> Wallet:
-    async with open_cli_database() as db, connection(db) as conn:
+    from fieldfare.ledger.service.credits import get_wallet
+
+    async with open_cli_connection() as conn:
         return await get_wallet(conn, account_id)
 
 
@@ -82,7 +82,11 @@ def adjust_command(
     say(f"Next, another operator: fieldfare credits approve {done.request_id} --operator EMAIL")
 
 
-async def _adjust(account_id: int, cents: int, reason: str, operator: str | None) -> Adjusted:
+async def _adjust(account_id: int, cents: int, reason: str, operator: str | None) -> "Adjusted":
+    from fieldfare.accounts.service import verify_password
+    from fieldfare.db.pool import transaction
+    from fieldfare.ledger.service import adjusting
+
     settings = read_settings()
     password = "" if operator is None else ask_password(operator)
     async with open_cli_database() as db:
@@ -107,6 +111,8 @@ def requests_command() -> None:
 
     Example: fieldfare credits requests
     """
+    from fieldfare.ledger.service.adjusting import LISTED
+
     found = run(_requests())
     for request in found:
         say(_line(request))
@@ -124,7 +130,9 @@ def _line(request: AdjustmentRequest) -> str:
 
 
 async def _requests() -> list[AdjustmentRequest]:
-    async with open_cli_database() as db, connection(db) as conn:
+    from fieldfare.ledger.service import adjusting
+
+    async with open_cli_connection() as conn:
         return await adjusting.list_requests(conn)
 
 
@@ -139,7 +147,11 @@ def approve_command(request_id: RequestId, operator: Operator) -> None:
     say(f"{when}The balance is {'' if when else 'now '}{show_dollars(done.balance_cents)}.")
 
 
-async def _approve(request_id: UUID, operator: str) -> Adjusted:
+async def _approve(request_id: UUID, operator: str) -> "Adjusted":
+    from fieldfare.accounts.service import verify_password
+    from fieldfare.db.pool import transaction
+    from fieldfare.ledger.service import adjusting
+
     password = ask_password(operator)
     async with open_cli_database() as db:
         operator_id = await verify_password(db, operator, password)
@@ -163,6 +175,10 @@ def refuse_command(
 
 
 async def _refuse(request_id: UUID, operator: str, reason: str) -> bool:
+    from fieldfare.accounts.service import verify_password
+    from fieldfare.db.pool import transaction
+    from fieldfare.ledger.service import adjusting
+
     password = ask_password(operator)
     async with open_cli_database() as db:
         operator_id = await verify_password(db, operator, password)

@@ -1,12 +1,10 @@
 """`fieldfare disputes`: what card owners have taken back through their banks, while it is open."""
 
-from fieldfare.cli.context import open_cli_database, run
+from fieldfare.cli.context import open_cli_connection, run
 from fieldfare.cli.steps import say
-from fieldfare.db.pool import connection
 from fieldfare.kernel.clock import rfc3339
 from fieldfare.kernel.currency import get_currency, minor_to_major
 from fieldfare.payments.model import OpenDispute
-from fieldfare.payments.service.disputes import all_open_disputes
 
 ABOUT = {"purchase": "order", "top_up": "top-up"}
 
@@ -28,7 +26,9 @@ def disputes_command() -> None:
 
 
 async def _list() -> list[OpenDispute]:
-    async with open_cli_database() as db, connection(db) as conn:
+    from fieldfare.payments.service.disputes import all_open_disputes
+
+    async with open_cli_connection() as conn:
         return sorted([one async for one in all_open_disputes(conn)], key=lambda d: d.opened_at)
 
 

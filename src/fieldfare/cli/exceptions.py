@@ -5,12 +5,10 @@ from uuid import UUID
 
 import typer
 
-from fieldfare.cli.context import open_cli_database, run
+from fieldfare.cli.context import open_cli_connection, open_cli_transaction, run
 from fieldfare.cli.steps import say
-from fieldfare.db.pool import connection, transaction
 from fieldfare.kernel.clock import rfc3339
 from fieldfare.payments.model import ExceptionKind, OpenException
-from fieldfare.payments.service.exceptions import list_exceptions, resolve_exception
 
 exceptions_app = typer.Typer(
     help="Payments that a person has to look at.", no_args_is_help=True, rich_markup_mode=None
@@ -84,7 +82,9 @@ def list_command() -> None:
 
 
 async def _list() -> list[OpenException]:
-    async with open_cli_database() as db, connection(db) as conn:
+    from fieldfare.payments.service.exceptions import list_exceptions
+
+    async with open_cli_connection() as conn:
         return await list_exceptions(conn)
 
 
@@ -102,5 +102,7 @@ def resolve_command(
 
 
 async def _resolve(identifier: UUID, reason: str) -> None:
-    async with open_cli_database() as db, transaction(db) as conn:
+    from fieldfare.payments.service.exceptions import resolve_exception
+
+    async with open_cli_transaction() as conn:
         await resolve_exception(conn, identifier, reason)

@@ -5,13 +5,9 @@ from typing import Annotated
 
 import typer
 
-from fieldfare.catalog.service import load_catalogue
 from fieldfare.cli.context import open_cli_database, run
 from fieldfare.cli.steps import say
-from fieldfare.db.pool import connection, transaction
-from fieldfare.impact.jobs import rebuild_feed
 from fieldfare.impact.model import FeedEntry, HiddenOrder
-from fieldfare.impact.service.feed import hide_order, list_entries, list_hidden, show_order
 from fieldfare.kernel.clock import rfc3339
 from fieldfare.kernel.mass import tonnes_from_mg
 
@@ -41,6 +37,10 @@ def list_command() -> None:
 
 
 async def _list() -> tuple[list[FeedEntry], list[HiddenOrder]]:
+    from fieldfare.catalog.service import load_catalogue
+    from fieldfare.db.pool import connection
+    from fieldfare.impact.service.feed import list_entries, list_hidden
+
     async with open_cli_database() as db:
         catalogue = await load_catalogue(db, datetime.now(UTC))
         async with connection(db) as conn:
@@ -68,6 +68,10 @@ def hide_command(
 
 
 async def _hide(group_id: str, reason: str) -> None:
+    from fieldfare.db.pool import transaction
+    from fieldfare.impact.jobs import rebuild_feed
+    from fieldfare.impact.service.feed import hide_order
+
     now = datetime.now(UTC)
     async with open_cli_database() as db:
         async with transaction(db) as conn:
@@ -86,6 +90,10 @@ def show_command(group_id: GroupId) -> None:
 
 
 async def _show(group_id: str) -> None:
+    from fieldfare.db.pool import transaction
+    from fieldfare.impact.jobs import rebuild_feed
+    from fieldfare.impact.service.feed import show_order
+
     async with open_cli_database() as db:
         async with transaction(db) as conn:
             await show_order(conn, group_id)
@@ -103,5 +111,7 @@ def rebuild_command() -> None:
 
 
 async def _rebuild() -> int:
+    from fieldfare.impact.jobs import rebuild_feed
+
     async with open_cli_database() as db:
         return await rebuild_feed(db, datetime.now(UTC))

@@ -4,20 +4,19 @@ A job that failed too often is held, with its last error: it is tried again or d
 reason for dropping is kept.
 """
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
-from fieldfare.cli.context import open_cli_database, run
+from fieldfare.cli.context import open_cli_connection, open_cli_transaction, run
 from fieldfare.cli.steps import say
-from fieldfare.db import held
-from fieldfare.db.held import HeldJob, Waiting
-from fieldfare.db.pool import connection, transaction
 from fieldfare.kernel.clock import rfc3339
 from fieldfare.kernel.errors import NotFound
 from fieldfare.notifications.model import StrandedTopic
-from fieldfare.notifications.service import outbox
+
+if TYPE_CHECKING:
+    from fieldfare.db.held import HeldJob, Waiting
 
 jobs_app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 
@@ -29,9 +28,9 @@ JobId = Annotated[
 
 
 class _Overview(msgspec.Struct, frozen=True):
-    waiting: list[Waiting]
+    waiting: "list[Waiting]"
     stranded: list[StrandedTopic]
-    held: list[HeldJob]
+    held: "list[HeldJob]"
 
 
 @jobs_app.callback()
@@ -45,10 +44,11 @@ def list_command(context: typer.Context) -> None:
 
 
 async def _look() -> _Overview:
-    # Loaded here: other commands do not pay for all that jobs need.
+    from fieldfare.db import held
     from fieldfare.jobs import TOPICS
+    from fieldfare.notifications.service import outbox
 
-    async with open_cli_database() as db, connection(db) as conn:
+    async with open_cli_connection() as conn:
         return _Overview(
             await held.list_waiting(conn),
             await outbox.list_stranded(conn, [topic.name for topic in TOPICS]),
@@ -57,6 +57,8 @@ async def _look() -> _Overview:
 
 
 def _show(overview: _Overview) -> None:
+    from fieldfare.db import held
+
     for topic in overview.waiting:
         say(
             f"{topic.topic}: {topic.waiting} waiting ({topic.failing} after a failure), "
@@ -78,7 +80,7 @@ def _show(overview: _Overview) -> None:
     say("Try one again with `fieldfare jobs retry ID`, or give it up with `fieldfare jobs drop`.")
 
 
-def _line(job: HeldJob) -> str:
+def _line(job: "HeldJob") -> str:
     return (
         f"{job.id:>8}  {job.topic:20}  {job.subject_id}  {job.failures:>8}  "
         f"{rfc3339(job.held_at)}  {job.last_error}"
@@ -96,7 +98,9 @@ def retry_command(job_id: JobId) -> None:
 
 
 async def _retry(job_id: int) -> None:
-    async with open_cli_database() as db, transaction(db) as conn:
+    from fieldfare.db import held
+
+    async with open_cli_transaction() as conn:
         if not await held.retry_held(conn, job_id):
             raise _not_held(job_id)
 
@@ -118,7 +122,9 @@ def drop_command(
 
 
 async def _drop(job_id: int, reason: str) -> None:
-    async with open_cli_database() as db, transaction(db) as conn:
+    from fieldfare.db import held
+
+    async with open_cli_transaction() as conn:
         if not await held.drop_held(conn, job_id, reason=reason):
             raise _not_held(job_id)
 

@@ -1,56 +1,131 @@
-"""`fieldfare`: the command line, put together."""
+"""`fieldfare`: the command line, put together without loading any command.
+
+A command's module is loaded when that command is called, be it for its --help; what `fieldfare
+--help` shows of it stands here, and a test holds that against the modules.
+"""
+
+from importlib import import_module
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_group
 
-from fieldfare.cli.account import account_app
-from fieldfare.cli.books import books_command
-from fieldfare.cli.catalog import catalog_app
-from fieldfare.cli.credits import credits_app
-from fieldfare.cli.disputes import disputes_command
-from fieldfare.cli.erase import erase_command
-from fieldfare.cli.exceptions import exceptions_app
-from fieldfare.cli.feed import feed_app
-from fieldfare.cli.jobs import jobs_app
-from fieldfare.cli.migrate import migrate_command
-from fieldfare.cli.rates import rates_app
-from fieldfare.cli.refund import refund_command
-from fieldfare.cli.routes import routes_command
-from fieldfare.cli.serve import serve
-from fieldfare.cli.simulate import simulate_app
-from fieldfare.cli.simulate_mail import mail_sink
-from fieldfare.cli.token import token_app
-from fieldfare.cli.up import up
-from fieldfare.cli.verify import verify_command
-from fieldfare.cli.worker import worker
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": (
+        "fieldfare.cli.up:up",
+        "Start everything on this machine and print the first order; Ctrl-C stops it.",
+    ),
+    "serve": (
+        "fieldfare.cli.serve:serve",
+        "Serve the API on FIELDFARE_HOST and FIELDFARE_PORT from the database at DATABASE_URL.",
+    ),
+    "worker": (
+        "fieldfare.cli.worker:worker",
+        "Run the jobs, such as the ranking, on the database at DATABASE_URL, until SIGTERM or "
+        "Ctrl-C.",
+    ),
+    "migrate": (
+        "fieldfare.cli.migrate:migrate_command",
+        "Bring the database at DATABASE_URL to this program's schema; safe to repeat.",
+    ),
+    "verify": (
+        "fieldfare.cli.verify:verify_command",
+        "Hold every balance, entry, purchase and line against the rows that must agree with it.",
+    ),
+    "books": (
+        "fieldfare.cli.books:books_command",
+        "Show the trial balance: what every book has come to, in each currency.",
+    ),
+    "refund": (
+        "fieldfare.cli.refund:refund_command",
+        "Give money back: to the card that paid, or to the credits that were taken.",
+    ),
+    "disputes": (
+        "fieldfare.cli.disputes:disputes_command",
+        "Show the disputes that no bank has decided yet, the oldest first.",
+    ),
+    "routes": (
+        "fieldfare.cli.routes:routes_command",
+        "Print method, path, what it needs and the handler of every endpoint.",
+    ),
+    "erase": (
+        "fieldfare.cli.erase:erase_command",
+        "Forget the persons of an order or an account for good; books and certificates stay.",
+    ),
+    "account": (
+        "fieldfare.cli.account:account_app",
+        "Open users and teams, and let people in.",
+    ),
+    "token": (
+        "fieldfare.cli.token:token_app",
+        "Issue, list, revoke and rotate API tokens.",
+    ),
+    "catalog": (
+        "fieldfare.cli.catalog:catalog_app",
+        "What is sold: import it, price it, show it.",
+    ),
+    "credits": (
+        "fieldfare.cli.credits:credits_app",
+        "Look at and adjust prepaid credits.",
+    ),
+    "rates": (
+        "fieldfare.cli.rates:rates_app",
+        "Exchange rates: units of a currency for one US dollar.",
+    ),
+    "feed": (
+        "fieldfare.cli.feed:feed_app",
+        "The public feed: list, hide, show, rebuild.",
+    ),
+    "jobs": (
+        "fieldfare.cli.jobs:jobs_app",
+        "Show the jobs that wait and run, and those held after failing; retry or drop these.",
+    ),
+    "exceptions": (
+        "fieldfare.cli.exceptions:exceptions_app",
+        "Payments that a person has to look at.",
+    ),
+    "simulate": (
+        "fieldfare.cli.simulate:simulate_app",
+        "Run what stands for an outside system.",
+    ),
+}
+"""By its name: where a command or a group of them is, `module:name`, and its line in the help."""
+
+
+class CommandsLoadedLater(TyperGroup):
+    """Knows its commands by name and line of help, and loads the one that is called."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Put the command itself in the place of its line; what nobody knows is refused."""
+        if args[0] in COMMANDS:
+            self.commands[args[0]] = load_command(args[0])
+        return super().resolve_command(ctx, args)
+
+
+def load_command(name: str) -> Any:
+    """A command of `COMMANDS`, from its module, as typer runs it; typer keeps its class private."""
+    module, _, attribute = COMMANDS[name][0].partition(":")
+    found = getattr(import_module(module), attribute)
+    alone = typer.Typer(rich_markup_mode=None)
+    if isinstance(found, typer.Typer):
+        alone.add_typer(found, name=name)
+    else:
+        alone.command(name)(found)
+    return get_group(alone).commands[name]
+
 
 app = typer.Typer(
     name="fieldfare",
+    cls=CommandsLoadedLater,
     help="Fieldfare: a self-hosted platform that sells climate impact. Each command has --help.",
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("up")(up)
-app.command("serve")(serve)
-app.command("worker")(worker)
-app.command("migrate")(migrate_command)
-app.command("verify")(verify_command)
-app.command("books")(books_command)
-app.command("refund")(refund_command)
-app.command("disputes")(disputes_command)
-app.command("routes")(routes_command)
-app.command("erase")(erase_command)
-app.add_typer(account_app, name="account")
-app.add_typer(token_app, name="token")
-app.add_typer(catalog_app, name="catalog")
-app.add_typer(credits_app, name="credits")
-app.add_typer(rates_app, name="rates")
-app.add_typer(feed_app, name="feed")
-app.add_typer(jobs_app, name="jobs")
-app.add_typer(exceptions_app, name="exceptions")
-simulate_app.command("mail")(mail_sink)
-app.add_typer(simulate_app, name="simulate")
+for _name, (_where, _about) in COMMANDS.items():
+    app.command(_name, help=_about)(lambda: None)
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ import typer
 
 from fieldfare.cli.context import database_url
 from fieldfare.cli.steps import complain, say
-from fieldfare.db.revision import MigrationRefused
+from fieldfare.db.errors import MigrationRefused
 from fieldfare.settings import SettingsRefused, read_settings
 
 

@@ -1,20 +1,20 @@
 """`fieldfare rates`: what a dollar costs in the currencies that cards are charged in."""
 
 from datetime import UTC, date, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fieldfare.cli.context import open_cli_database, run
+from fieldfare.cli.context import open_cli_database, open_cli_transaction, run
 from fieldfare.cli.steps import say
-from fieldfare.db.pool import transaction
 from fieldfare.kernel.currency import RateRefused, round_rate
 from fieldfare.kernel.numbers import NotANumber, parse_number
 from fieldfare.payments.errors import RateNotTaken
-from fieldfare.payments.jobs import refresh_rates_once
 from fieldfare.payments.model import ExchangeRate, Recorded, RecordedRate
-from fieldfare.payments.service.rates import CHARGED_IN, Rates, load_rates, set_rate
 from fieldfare.settings import read_settings
+
+if TYPE_CHECKING:
+    from fieldfare.payments.service.rates import Rates
 
 rates_app = typer.Typer(
     help="Exchange rates: units of a currency for one US dollar.",
@@ -33,6 +33,8 @@ def list_command() -> None:
 
     Example: fieldfare rates list
     """
+    from fieldfare.payments.service.rates import CHARGED_IN
+
     rates = run(_load())
     for rate in rates.values():
         say(_line(rate))
@@ -41,7 +43,9 @@ def list_command() -> None:
         say(f"Without a rate: {', '.join(missing)}")
 
 
-async def _load() -> Rates:
+async def _load() -> "Rates":
+    from fieldfare.payments.service.rates import load_rates
+
     async with open_cli_database() as db:
         return await load_rates(db)
 
@@ -67,8 +71,10 @@ def set_command(
 
 
 async def _set(currency: str, rate: str, on: str, force: bool) -> ExchangeRate:
+    from fieldfare.payments.service.rates import set_rate
+
     said = read_rate(currency, rate, on)
-    async with open_cli_database() as db, transaction(db) as conn:
+    async with open_cli_transaction() as conn:
         await set_rate(conn, said, now=datetime.now(UTC), force=force)
     return said
 
@@ -100,6 +106,8 @@ def refresh_command(force: Force = False) -> None:
 
 
 async def _refresh(force: bool) -> Recorded:
+    from fieldfare.payments.jobs import refresh_rates_once
+
     url = read_settings().rates_url
     async with open_cli_database() as db:
         return await refresh_rates_once(db, url, now=datetime.now(UTC), force=force)

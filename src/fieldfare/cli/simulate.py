@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fieldfare.cli.logs import configure_logs
+from fieldfare.cli.simulate_mail import mail_sink
 from fieldfare.cli.steps import complain, say
 
 simulate_app = typer.Typer(
@@ -29,8 +29,8 @@ def stripe_command(
         Path | None, typer.Option(help="A folder for its state; without, it remembers nothing.")
     ] = None,
     secret_key: Annotated[
-        str, typer.Option(help="The API key that it accepts.")
-    ] = "sk_test_fieldfare",  # noqa: S107 - no secret: it opens a simulator
+        str | None, typer.Option(help="The API key that it accepts; without, the demo's.")
+    ] = None,
     webhook: Annotated[
         list[str] | None, typer.Option(help="Send every event to this address; repeatable.")
     ] = None,
@@ -43,8 +43,14 @@ def stripe_command(
 
     Example: fieldfare simulate stripe --port 3002 --home .fieldfare/stripe
     """
+    from fieldfare.cli.logs import configure_logs
     from fieldfare.simulators.stripe.errors import SimulatorRefused
-    from fieldfare.simulators.stripe.process import Options, pair_webhooks, run
+    from fieldfare.simulators.stripe.process import (
+        DEFAULT_SECRET_KEY,
+        Options,
+        pair_webhooks,
+        run,
+    )
 
     if log_level.lower() not in {"debug", "info", "warning", "error"}:
         raise typer.BadParameter("it is debug, info, warning or error", param_hint="--log-level")
@@ -54,10 +60,13 @@ def stripe_command(
             host=host,
             port=port,
             home=home,
-            secret_key=secret_key,
+            secret_key=secret_key or DEFAULT_SECRET_KEY,
             webhooks=pair_webhooks(webhook or [], webhook_secret or []),
         )
         run(options, ready=lambda url: say(f"Stripe simulator on {url}"))
     except SimulatorRefused as refusal:
         complain(str(refusal))
         raise typer.Exit(1) from refusal
+
+
+simulate_app.command("mail")(mail_sink)

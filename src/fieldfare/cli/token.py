@@ -11,10 +11,9 @@ from uuid import UUID
 
 import typer
 
-from fieldfare.accounts import rules, service
+from fieldfare.accounts import rules
 from fieldfare.accounts.model import IssuedToken, Token
-from fieldfare.cli.context import open_cli_database, run
-from fieldfare.db.pool import connection, transaction
+from fieldfare.cli.context import open_cli_connection, open_cli_transaction, run
 from fieldfare.http.principal import TokenKind
 from fieldfare.kernel.clock import rfc3339
 
@@ -57,7 +56,9 @@ def issue_command(
 
 
 async def _issue(account_id: int, kind: TokenKind, label: str) -> IssuedToken:
-    async with open_cli_database() as db, transaction(db) as conn:
+    from fieldfare.accounts import service
+
+    async with open_cli_transaction() as conn:
         return await service.issue_token(conn, account_id, kind, label, datetime.now(UTC))
 
 
@@ -91,7 +92,9 @@ def _line(token: Token, now: datetime) -> str:
 
 
 async def _list(account_id: int) -> list[Token]:
-    async with open_cli_database() as db, connection(db) as conn:
+    from fieldfare.accounts import service
+
+    async with open_cli_connection() as conn:
         await service.get_account(conn, account_id)
         return await service.list_tokens(conn, account_id)
 
@@ -111,7 +114,9 @@ def revoke_command(token_id: TokenId) -> None:
 
 
 async def _revoke(token_id: UUID) -> Token:
-    async with open_cli_database() as db, transaction(db) as conn:
+    from fieldfare.accounts import service
+
+    async with open_cli_transaction() as conn:
         return await service.revoke_token(conn, token_id, datetime.now(UTC))
 
 
@@ -119,25 +124,24 @@ async def _revoke(token_id: UUID) -> Token:
 def rotate_command(
     token_id: TokenId,
     overlap: Annotated[
-        timedelta,
-        typer.Option(
-            parser=parse_duration, metavar="TIME", help="How long the old one goes on working."
-        ),
-    ] = "24h",  # type: ignore[assignment]  # typer parses a default as it parses what is typed
+        str, typer.Option(metavar="TIME", help="How long the old one goes on working.")
+    ] = "24h",
 ) -> None:
     """Make a token that takes the place of another, and show it, once.
 
     Example: fieldfare token rotate 01a1ff41-ac44-756c-8ba3-4fbd64ac06d3 --overlap 24h
     """
-    now = datetime.now(UTC)
-    issued = run(_rotate(token_id, overlap, now))
+    now, lasting = datetime.now(UTC), parse_duration(overlap)
+    issued = run(_rotate(token_id, lasting, now))
     _say(f"A new token for account {issued.account_id}, id {issued.id}.")
-    _say(f"The old one, {token_id}, works until {rfc3339(now + overlap)} at the latest.")
+    _say(f"The old one, {token_id}, works until {rfc3339(now + lasting)} at the latest.")
     _show(issued)
 
 
 async def _rotate(token_id: UUID, overlap: timedelta, now: datetime) -> IssuedToken:
-    async with open_cli_database() as db, transaction(db) as conn:
+    from fieldfare.accounts import service
+
+    async with open_cli_transaction() as conn:
         return await service.rotate_token(conn, token_id, overlap, now)
 
 

@@ -34,7 +34,7 @@ from fieldfare.cli.supervisor import (
 )
 from fieldfare.db import embedded
 from fieldfare.db.embedded.locks import LockHeldError, take_lock
-from fieldfare.db.revision import MigrationRefused
+from fieldfare.db.errors import MigrationRefused
 from fieldfare.settings import Settings, SettingsRefused, read_settings
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def _simulators(settings: Settings, outside: _Outside) -> list[Part]:
     """The processes that stand for the outside world."""
     env = {**os.environ, "PYTHONUNBUFFERED": "1"}
     stripe = (
-        # Without the rest of the command line it starts in a tenth of the time.
+        # Without the command line it starts sooner and stays smaller.
         sys.executable, "-m", "fieldfare.simulators.stripe", "--port", str(outside.stripe_port),
         "--home", str(settings.home / "stripe"),
         "--webhook", f"{_base_url(settings)}/webhooks/stripe",

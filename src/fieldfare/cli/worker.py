@@ -11,11 +11,9 @@ import signal
 from collections.abc import Iterator
 
 import typer
-import uvloop
 
-from fieldfare.cli.logs import configure_logs
 from fieldfare.cli.steps import complain
-from fieldfare.db.revision import MigrationRefused, open_migrated_database
+from fieldfare.db.errors import MigrationRefused
 from fieldfare.settings import Settings, SettingsRefused, read_settings
 
 CLOSE_S = 2.0
@@ -26,6 +24,11 @@ def worker() -> None:
 
     Example: DATABASE_URL=postgresql://fieldfare@db/fieldfare fieldfare worker
     """
+    # Loaded here, as in every command: what carries it out, so that --help need not wait for it.
+    import uvloop
+
+    from fieldfare.cli.logs import configure_logs
+
     try:
         settings = read_settings()
         configure_logs(settings.log_level)
@@ -47,8 +50,8 @@ async def run_worker(settings: Settings) -> None:
             "starts one and a worker with it"
         )
     with _stop_on_signals() as stop:
-        # Loaded here: commands that run no jobs do not pay for what comes with them.
         from fieldfare.cli.scheduler import work
+        from fieldfare.db.revision import open_migrated_database
         from fieldfare.jobs import close_context, make_context
 
         db = await open_migrated_database(

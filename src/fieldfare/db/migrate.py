@@ -17,9 +17,9 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy.exc import OperationalError
 
+from fieldfare.db.errors import MigrationRefused
 from fieldfare.db.partitions import MONTHS_AHEAD
 from fieldfare.db.revision import (
-    MigrationRefused,
     known_revisions,
     migrations_folder,
     refuse_newer,

@@ -7,15 +7,12 @@ from pathlib import Path
 
 import asyncpg
 
+from fieldfare.db.errors import MigrationRefused
 from fieldfare.db.pool import DATABASE_DOWN, Connection, Database, open_database
 from fieldfare.db.queries import load_queries
 
 _HERE = Path(__file__).resolve()
 _queries = load_queries(__file__)
-
-
-class MigrationRefused(RuntimeError):
-    """The schema cannot be brought or used as it is; the message is one line with the next step."""
 
 
 def migrations_folder() -> Path:

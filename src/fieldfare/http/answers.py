@@ -1,30 +1,15 @@
-"""What goes back: JSON bytes with exact numbers, and every problem in the one error shape."""
+"""What goes back to a client: status, headers, and JSON that is encoded in the one way."""
 
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 from litestar import Response
 
+from fieldfare.http.encoding import CONTENT_TYPE, encode_json, encode_problem
+from fieldfare.http.idempotency import StoredAnswer
 from fieldfare.kernel.errors import ProblemError
 
-CONTENT_TYPE = "application/json; charset=utf-8"
-
-_encoder = msgspec.json.Encoder(decimal_format="number")
-encode_json = _encoder.encode
-
-
-class ErrorBody(msgspec.Struct, omit_defaults=True):
-    """The body of every answer that is not a success."""
-
-    message: str
-    """For people; always names the next step."""
-    code: str
-    """For machines; stable."""
-    param: str | None = None
-    """The field to blame, where one is."""
-    purchase_id: str | None = msgspec.field(default=None, name="purchaseId")
-    """The order or top-up whose outcome is not known yet."""
+REPLAYED_HEADER = "Idempotency-Replayed"
 
 
 def json_answer(
@@ -41,6 +26,11 @@ def bytes_answer(
     return Response(content, status_code=status, media_type=CONTENT_TYPE, headers=headers)
 
 
+def replay(stored: StoredAnswer) -> Response[bytes]:
+    """The first answer to a request with a key, again."""
+    return bytes_answer(stored.body, status=stored.status, headers={REPLAYED_HEADER: "true"})
+
+
 def problem_answer(
     problem: ProblemError, *, headers: Mapping[str, str] | None = None
 ) -> Response[bytes]:
@@ -49,15 +39,3 @@ def problem_answer(
     if problem.retry_after_s is not None:
         all_headers["Retry-After"] = str(problem.retry_after_s)
     return bytes_answer(encode_problem(problem), status=problem.status, headers=all_headers)
-
-
-def encode_problem(problem: ProblemError) -> bytes:
-    """The body of that answer."""
-    return encode_json(
-        ErrorBody(
-            message=problem.message,
-            code=problem.code,
-            param=problem.param,
-            purchase_id=problem.purchase_id,
-        )
-    )

@@ -49,6 +49,11 @@ class Call(Generic[DeskT_co]):
         header = self.request.headers.get(KEY_HEADER)
         return request_key(header, self.principal, self.request.scope["path"], asked)
 
+    async def leaving(self) -> None:
+        """Return once the client has gone away; for after its body has been read."""
+        while (await self.request.receive())["type"] != "http.disconnect":
+            pass
+
     def require_writer(self) -> None:
         """Raise 403 for a personal token whose user has no account identity."""
         if not self.principal.may_write:

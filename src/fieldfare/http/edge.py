@@ -43,6 +43,8 @@ class Route(msgspec.Struct, frozen=True):
     needs: Needs = "token"
     any_origin: bool = False
     """A public read: a browser may fetch it from any page."""
+    is_order: bool = False
+    """Refused unread while more orders wait than can be carried out in time."""
     max_body_bytes: int = limits.BODY_BYTES
 
 

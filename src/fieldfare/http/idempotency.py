@@ -12,16 +12,12 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from litestar import Response
 
 from fieldfare.db.pool import Connection
 from fieldfare.db.queries import load_queries
-from fieldfare.http.answers import bytes_answer
 from fieldfare.http.principal import Principal
 from fieldfare.kernel import limits
 from fieldfare.kernel.errors import Conflict, InvalidRequest, KeyReused
-
-REPLAYED_HEADER = "Idempotency-Replayed"
 
 _queries = load_queries(__file__)
 
@@ -156,11 +152,6 @@ async def answer_key(conn: Connection, subject_id: UUID, *, status: int, body: b
 async def forget_key(conn: Connection, subject_id: UUID) -> None:
     """Free the key of a request that turned out to have made nothing."""
     await _queries.forget_key(conn, subject_id=subject_id)
-
-
-def replay(stored: StoredAnswer) -> Response[bytes]:
-    """The first answer again."""
-    return bytes_answer(stored.body, status=stored.status, headers={REPLAYED_HEADER: "true"})
 
 
 async def forget_old_keys(conn: Connection, *, older_than_hours: int, at_most: int) -> int:

@@ -8,7 +8,8 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from fieldfare.db.pool import DATABASE_DOWN
-from fieldfare.http.answers import ErrorBody, json_answer, problem_answer
+from fieldfare.http.answers import json_answer, problem_answer
+from fieldfare.http.encoding import ErrorBody
 from fieldfare.kernel import limits
 from fieldfare.kernel.errors import ProblemError, Unavailable
 

@@ -17,8 +17,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 import msgspec
-import psycopg
-from psycopg import sql
 
 from fieldfare.db.embedded import leftovers
 from fieldfare.db.embedded.children import (
@@ -231,6 +229,9 @@ def _url(port: int, password: str, database: str) -> str:
 def _wait_until_it_answers(
     process: subprocess.Popen[bytes], url: str, log_path: Path, log_start_bytes: int, log: Log
 ) -> None:
+    # Loaded while the server starts, which takes longer; who only asks for help needs none.
+    import psycopg
+
     progress = Progress(log, "the database server is not ready yet, it may be recovering")
     while True:
         if process.poll() is not None:
@@ -253,6 +254,9 @@ def _wait_until_it_answers(
 
 
 def _ensure_database(url: str, database: str) -> None:
+    import psycopg
+    from psycopg import sql
+
     with psycopg.connect(url, autocommit=True) as connection:
         known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,))
         if known.fetchone() is None:

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-import stripe
-
 from fieldfare.integrations.stripe.model import NotExecuted, Unknown
+from fieldfare.integrations.stripe.sdk import stripe
 
 
-def not_begun(error: stripe.StripeError) -> NotExecuted | Unknown:
+def not_begun(error: "stripe.StripeError") -> NotExecuted | Unknown:
     """What an error proves about a request: that it was not begun, or nothing."""
     code, message = code_of(error) or "unknown", error.user_message or ""
     match error:
@@ -23,13 +22,13 @@ def not_begun(error: stripe.StripeError) -> NotExecuted | Unknown:
             return Unknown(reason=reason_of(error))
 
 
-def reason_of(error: stripe.StripeError) -> str:
+def reason_of(error: "stripe.StripeError") -> str:
     """An error in a few words, for logs and lists."""
     parts = (type(error).__name__, str(error.http_status or ""), code_of(error) or "")
     return " ".join(part for part in parts if part)
 
 
-def code_of(error: stripe.StripeError) -> str | None:
+def code_of(error: "stripe.StripeError") -> str | None:
     """The SDK copies it out of the body for some kinds of error only."""
     return error.code or (error.error.code if error.error else None)
 

@@ -10,13 +10,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-import stripe
-
 from fieldfare.db.pool import assert_no_transaction
 from fieldfare.integrations.stripe.answers import id_of, reason_of
 from fieldfare.integrations.stripe.errors import ProcessorAway
 from fieldfare.integrations.stripe.gateway import PAGE, StripeGateway
 from fieldfare.integrations.stripe.model import BalanceTransaction
+from fieldfare.integrations.stripe.sdk import stripe
 
 RATE_DECIMALS = Decimal("1E-10")
 """As finely as a rate is kept."""
@@ -70,7 +69,7 @@ def _bounds(created_from: datetime | None, created_to: datetime | None) -> dict[
     return {"created": bounds} if bounds else {}
 
 
-def _transaction(one: stripe.BalanceTransaction) -> BalanceTransaction:
+def _transaction(one: "stripe.BalanceTransaction") -> BalanceTransaction:
     rate = None if one.exchange_rate is None else Decimal(str(one.exchange_rate))
     return BalanceTransaction(
         transaction_id=one.id,
@@ -86,7 +85,7 @@ def _transaction(one: stripe.BalanceTransaction) -> BalanceTransaction:
     )
 
 
-def _away(what: str, error: stripe.StripeError) -> ProcessorAway:
+def _away(what: str, error: "stripe.StripeError") -> ProcessorAway:
     return ProcessorAway(
         f"The card processor's {what} cannot be read ({reason_of(error)}). It is read again later."
     )

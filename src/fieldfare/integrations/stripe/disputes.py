@@ -7,13 +7,12 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
-import stripe
-
 from fieldfare.db.pool import assert_no_transaction
 from fieldfare.integrations.stripe.answers import id_of, reason_of
 from fieldfare.integrations.stripe.errors import ProcessorAway
 from fieldfare.integrations.stripe.gateway import PAGE, StripeGateway
 from fieldfare.integrations.stripe.model import SeenDispute
+from fieldfare.integrations.stripe.sdk import stripe
 
 NOT_FOUND = 404
 
@@ -54,7 +53,7 @@ async def list_disputes(
         raise _away(error) from error
 
 
-def _seen(dispute: stripe.Dispute) -> SeenDispute:
+def _seen(dispute: "stripe.Dispute") -> SeenDispute:
     return SeenDispute(
         dispute_id=dispute.id,
         charge_id=id_of(dispute.charge),
@@ -67,7 +66,7 @@ def _seen(dispute: stripe.Dispute) -> SeenDispute:
     )
 
 
-def _away(error: stripe.StripeError) -> ProcessorAway:
+def _away(error: "stripe.StripeError") -> ProcessorAway:
     return ProcessorAway(
         f"The card processor does not say how a dispute stands ({reason_of(error)}). "
         "It is asked again later."

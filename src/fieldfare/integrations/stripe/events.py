@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-import stripe
 
 from fieldfare.integrations.stripe.model import Event, EventRefused
+from fieldfare.integrations.stripe.sdk import stripe
 
 OLDEST = timedelta(minutes=5)
 EARLIEST = timedelta(minutes=1)

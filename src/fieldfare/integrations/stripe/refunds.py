@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-import stripe
 
 from fieldfare.db.pool import assert_no_transaction
 from fieldfare.integrations.stripe.answers import id_of, metadata_of, not_begun, reason_of
@@ -23,6 +22,7 @@ from fieldfare.integrations.stripe.model import (
     SeenRefund,
     Unknown,
 )
+from fieldfare.integrations.stripe.sdk import stripe
 
 
 async def create_refund(gateway: StripeGateway, request: bytes, key: str) -> RefundOutcome:
@@ -78,7 +78,7 @@ async def _refunds(gateway: StripeGateway, wanted: dict[str, Any]) -> AsyncItera
         ) from error
 
 
-def _outcome_of(refund: stripe.Refund) -> SeenRefund:
+def _outcome_of(refund: "stripe.Refund") -> SeenRefund:
     our_id = metadata_of(refund).get("refund_id")
     if refund.status in {"failed", "canceled"}:
         return RefundRefused(

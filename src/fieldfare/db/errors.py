@@ -1,0 +1,5 @@
+"""What the database layer raises that a person is told of; nothing here loads a driver."""
+
+
+class MigrationRefused(RuntimeError):
+    """The schema cannot be brought or used as it is; the message is one line with the next step."""
