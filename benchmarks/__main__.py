@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME]`: run every benchmark, or one; `make bench` calls it.
+"""`python -m benchmarks [NAME]...`: run every benchmark, or some; `make bench` calls it.
 
 A line of stdout for each; all else goes to stderr and to a file in `benchmarks/results`.
 """
@@ -7,13 +7,30 @@ import signal
 import sys
 from collections.abc import Callable
 
-from benchmarks import credit_orders
+from benchmarks import (
+    cold_start,
+    credit_orders,
+    history_10m,
+    list_million,
+    order_latency_idle,
+    overload,
+    public_feed,
+    rank_10m,
+)
 from benchmarks.figures import Comparison, progress, save
 from benchmarks.refusal import BenchmarkRefused
 from fieldfare.db.embedded import EmbeddedRefused
 
 BENCHMARKS: dict[str, Callable[[], Comparison]] = {
     credit_orders.NAME: credit_orders.measure,
+    credit_orders.ONE_ACCOUNT_NAME: credit_orders.measure_one_account,
+    order_latency_idle.NAME: order_latency_idle.measure,
+    overload.NAME: overload.measure,
+    public_feed.NAME: public_feed.measure,
+    list_million.NAME: list_million.measure,
+    rank_10m.NAME: rank_10m.measure,
+    history_10m.NAME: history_10m.measure,
+    cold_start.NAME: cold_start.measure,
 }
 
 

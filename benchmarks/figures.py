@@ -15,6 +15,7 @@ import msgspec
 from benchmarks.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results"
+_WHOLE_FROM = 9.995
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,8 +35,15 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
     def line(self) -> str:
         """`credit_orders: 1234 orders/s, limit 5678 orders/s, ratio 0.22`."""
-        figure, limit = (f"{median(side):.0f} {self.unit}" for side in (self.figures, self.limits))
+        figure, limit = (
+            f"{readable(median(side))} {self.unit}" for side in (self.figures, self.limits)
+        )
         return f"{self.name}: {figure}, limit {limit}, ratio {self.ratio:.2f}"
+
+
+def readable(number: float) -> str:
+    """A figure for people: from ten up in whole numbers, below with two decimals."""
+    return f"{number:.0f}" if number >= _WHOLE_FROM else f"{number:.2f}"
 
 
 def progress(text: str) -> None:
@@ -51,7 +59,8 @@ def take_turns(
     for turn in range(1, rounds + 1):
         figures.append(figure())
         limits.append(limit())
-        progress(f"  turn {turn} of {rounds}: {figures[-1]:.0f}, limit {limits[-1]:.0f}")
+        turns = f"{readable(figures[-1])}, limit {readable(limits[-1])}"
+        progress(f"  turn {turn} of {rounds}: {turns}")
     return tuple(figures), tuple(limits)
 
 
@@ -75,10 +84,10 @@ def save(comparison: Comparison, folder: Path = RESULTS) -> Path:
 
 
 def _spread(runs: tuple[float, ...]) -> dict[str, Any]:
-    rounded = [round(run, 1) for run in runs]
+    rounded = [round(run, 3) for run in runs]
     return {
         "min": min(rounded),
-        "median": round(median(rounded), 1),
+        "median": round(median(rounded), 3),
         "max": max(rounded),
         "runs": rounded,
     }

@@ -14,11 +14,13 @@ import msgspec
 from benchmarks.figures import progress
 from benchmarks.refusal import BenchmarkRefused
 
-SCRIPT = Path(__file__).with_name("orders.lua")
+TIMEOUT_SECONDS = 10
+"""An answer that takes longer counts as broken; at 64 connections it takes a few milliseconds."""
+SCRIPT = Path(__file__).with_name("requests.lua")
 
 
 class HttpRun(msgspec.Struct, frozen=True, kw_only=True):
-    """What `orders.lua` prints at its end; `refused` counts statuses from 400 up."""
+    """What `requests.lua` prints at its end; `refused` counts statuses from 400 up."""
 
     answers: int
     duration_us: int
@@ -26,6 +28,8 @@ class HttpRun(msgspec.Struct, frozen=True, kw_only=True):
     p99_us: int
     refused: int
     broken: int
+    bytes: int
+    """Of all answers, with their headers."""
 
     @property
     def answers_per_s(self) -> float:
@@ -56,15 +60,29 @@ def post_orders(
 
     Raises `BenchmarkRefused` unless each was answered with a success.
     """
+    return _run_wrk(url, connections, seconds, str(tokens_file), str(body_file), mark)
+
+
+def fetch(url: str, tokens_file: Path | None = None, *, connections: int, seconds: int) -> HttpRun:
+    """Get an address over and over, each time with one of the tokens, if any are given.
+
+    Raises `BenchmarkRefused` unless each was answered with a success.
+    """
+    return _run_wrk(url, connections, seconds, str(tokens_file or "-"), "-", "-")
+
+
+def _run_wrk(url: str, connections: int, seconds: int, *arguments: str) -> HttpRun:
     ran = subprocess.run(
         [
             find_wrk(),
             "--threads=1",
             f"--connections={connections}",
             f"--duration={seconds}s",
+            f"--timeout={TIMEOUT_SECONDS}s",
             f"--script={SCRIPT}",
             url,
-            *("--", str(tokens_file), str(body_file), mark),
+            "--",
+            *arguments,
         ],
         capture_output=True,
         text=True,
@@ -76,14 +94,14 @@ def post_orders(
 
 
 def read_output(output: str) -> HttpRun:
-    """The run that `orders.lua` tells of; raises `BenchmarkRefused` if it is worth nothing."""
+    """The run that `requests.lua` tells of; raises `BenchmarkRefused` if it is worth nothing."""
     try:
         run = msgspec.json.decode(output.strip().rpartition("\n")[2], type=HttpRun)
     except msgspec.DecodeError as error:
         raise BenchmarkRefused(f"wrk's output cannot be read ({error}):\n{output}") from error
     if run.refused or run.broken or not run.answers:
         raise BenchmarkRefused(
-            f"of {run.answers} orders {run.refused} were refused and {run.broken} broke off"
+            f"of {run.answers} requests {run.refused} were refused and {run.broken} broke off"
         )
     return run
 

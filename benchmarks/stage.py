@@ -15,11 +15,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 
+from benchmarks.months import cut_past_months
 from benchmarks.refusal import BenchmarkRefused
 from fieldfare.catalog.service import import_catalogue, load_preset
 from fieldfare.db import embedded
@@ -30,6 +31,7 @@ from fieldfare.db.pool import open_database, transaction
 from fieldfare.settings import DEFAULT_HOME
 
 PRODUCT = (sys.executable, "-m", "fieldfare.cli.main")
+MONTH = timedelta(days=31)
 READY_SECONDS = 30.0
 STOP_SECONDS = 30.0
 
@@ -43,9 +45,20 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     programs: Path
 
 
+class Api(msgspec.Struct, frozen=True):
+    """The product's API, as it runs for a benchmark."""
+
+    base_url: str
+    pid: int
+    """Of `fieldfare serve` itself; whatever it starts are its children."""
+
+
 @contextmanager
-def database_stage() -> Iterator[Stage]:
-    """Have a fresh server for as long as the block runs."""
+def database_stage(*, months_past: int = 0) -> Iterator[Stage]:
+    """Have a fresh server for as long as the block runs.
+
+    It is like one of a house that opened so many months ago: each of them has its partitions.
+    """
     home = Path(DEFAULT_HOME).absolute()
     home.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="bench-", dir=home) as name:
@@ -53,7 +66,9 @@ def database_stage() -> Iterator[Stage]:
         server = embedded.start(folder, embedded.free_port())
         try:
             migrate(server.url)
-            asyncio.run(_stock(server.url))
+            if months_past:
+                cut_past_months(server.url, months_past)
+            asyncio.run(_stock(server.url, datetime.now(UTC) - MONTH * months_past))
             programs = find_install(choose_user(server.data_dir)).bin_dir
             yield Stage(folder=folder, database_url=server.url, programs=programs)
         finally:
@@ -61,8 +76,8 @@ def database_stage() -> Iterator[Stage]:
 
 
 @contextmanager
-def api_process(stage: Stage) -> Iterator[str]:
-    """Run `fieldfare serve`, one worker as an operator gets it; gives its base URL once ready."""
+def api_process(stage: Stage) -> Iterator[Api]:
+    """Run `fieldfare serve` as an operator gets it; gives it once it is ready."""
     port = embedded.free_port()
     base_url = f"http://127.0.0.1:{port}"
     log_path = stage.folder / "api.log"
@@ -75,17 +90,21 @@ def api_process(stage: Stage) -> Iterator[str]:
             preexec_fn=signal_at_parent_death(signal.SIGTERM),
         )
     try:
-        _wait_until_ready(process, base_url, log_path)
-        yield base_url
+        wait_until_ready(process, base_url, log_path)
+        yield Api(base_url, process.pid)
     finally:
-        _end(process)
+        end_process(process)
 
 
-def verify_books(stage: Stage) -> None:
-    """`fieldfare verify`; raises `BenchmarkRefused` with its findings if the books disagree."""
+def verify_books(database_url: str) -> float:
+    """`fieldfare verify`; gives the seconds that it took.
+
+    Raises `BenchmarkRefused` with its findings if the books disagree.
+    """
+    started = time.monotonic()
     verified = subprocess.run(
         [*PRODUCT, "verify"],
-        env=product_environment(stage.database_url),
+        env=product_environment(database_url),
         capture_output=True,
         text=True,
         check=False,
@@ -93,6 +112,7 @@ def verify_books(stage: Stage) -> None:
     if verified.returncode != 0:
         end = (verified.stdout + verified.stderr).strip()[-2_000:]
         raise BenchmarkRefused(f"the books do not agree after the run:\n{end}")
+    return time.monotonic() - started
 
 
 def product_environment(database_url: str) -> dict[str, str]:
@@ -105,22 +125,23 @@ def product_environment(database_url: str) -> dict[str, str]:
     return {**kept, "DATABASE_URL": database_url}
 
 
-async def _stock(database_url: str) -> None:
+async def _stock(database_url: str, opened_at: datetime) -> None:
     db = await open_database(database_url, pool_size=2, application="benchmark")
     try:
         async with transaction(db) as conn:
-            await import_catalogue(conn, load_preset(), now=datetime.now(UTC), made_by="benchmark")
+            await import_catalogue(conn, load_preset(), now=opened_at, made_by="benchmark")
     finally:
         await db.close()
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], base_url: str, log_path: Path) -> None:
+def wait_until_ready(process: subprocess.Popen[bytes], base_url: str, log_path: Path) -> None:
+    """Wait until a server says so at `/readyz`; raises `BenchmarkRefused` if it does not."""
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         if _is_ready(base_url):
             return
         time.sleep(0.05)
-    raise BenchmarkRefused(f"`fieldfare serve` does not get ready; its log:\n{log_tail(log_path)}")
+    raise BenchmarkRefused(f"{process.args!r} does not get ready; its log:\n{log_tail(log_path)}")
 
 
 def _is_ready(base_url: str) -> bool:
@@ -131,7 +152,8 @@ def _is_ready(base_url: str) -> bool:
         return False
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end_process(process: subprocess.Popen[bytes]) -> None:
+    """Ask a process to end; after half a minute it is made to."""
     process.terminate()
     try:
         process.wait(STOP_SECONDS)

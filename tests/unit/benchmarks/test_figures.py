@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from benchmarks.figures import Comparison, save, take_turns
+from benchmarks.figures import Comparison, readable, save, take_turns
 
 COMPARISON = Comparison(
     name="credit_orders",
@@ -19,6 +19,26 @@ COMPARISON = Comparison(
 def test_the_line_ends_in_the_ratio_of_the_medians() -> None:
     assert COMPARISON.line() == "credit_orders: 1200 orders/s, limit 5000 orders/s, ratio 0.24"
     assert float(COMPARISON.line().split()[-1]) == round(COMPARISON.ratio, 2)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0.0, "0.00"),
+        (0.4567, "0.46"),
+        (9.994, "9.99"),
+        (9.996, "10"),
+        (12.5, "12"),
+        (10_499.6, "10500"),
+    ],
+)
+def test_a_small_figure_has_decimals(number: float, text: str) -> None:
+    assert readable(number) == text
+
+
+def test_a_line_of_small_figures_still_ends_in_the_ratio() -> None:
+    comparison = Comparison(name="cold_start", unit="s", figures=(4.804,), limits=(10.0,))
+    assert comparison.line() == "cold_start: 4.80 s, limit 10 s, ratio 0.48"
 
 
 def test_the_sides_take_turns(capsys: pytest.CaptureFixture[str]) -> None:
