@@ -1,35 +1,31 @@
-"""Fixtures that every test shares: a real PostgreSQL, a fresh migrated database for each test.
+"""Fixtures that every test shares: a real PostgreSQL, the API, a shop that takes cards, a mailbox.
 
 One server for each test process, with durability off; one template database, migrated once; each
 test gets a copy of it. `FIELDFARE_TEST_SERVER_URL` names another server instead, of any version
 from 15 on, whose user may create databases.
+
+A fixture that begins with `open_` lives as long as a module; the one of the same name without it is
+that, with no memory of other tests.
 """
 
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import httpx
-import psycopg
 import pytest
-import sqlalchemy
 
 from fieldfare.db import embedded
 from fieldfare.db.migrate import migrate
 from fieldfare.db.pool import Database, open_database
 from fieldfare.settings import Settings
+from tests.support.cards import CardShop, card_shop
 from tests.support.client import Api
+from tests.support.databases import FAST_AND_FORGETFUL, name_in, new_database
+from tests.support.mail_sink import MailSink, running_sink
 from tests.support.server import running_api
-from tests.support.world import World, build_world
-
-FAST_AND_FORGETFUL = {
-    "fsync": "off",
-    "synchronous_commit": "off",
-    "full_page_writes": "off",
-    "max_connections": "200",
-}
+from tests.support.world import World, build_world, make_world
 
 
 @pytest.fixture(scope="session")
@@ -53,35 +49,19 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         embedded.stop(server)
 
 
-def run_on_server(server_url: str, statement: str) -> None:
-    """One statement outside any transaction, on the server's own database."""
-    with psycopg.connect(server_url, autocommit=True) as conn:
-        conn.execute(statement)
-
-
-def url_of(server_url: str, database: str) -> str:
-    """The address of another database on the same server."""
-    url = sqlalchemy.make_url(server_url).set(database=database)
-    return url.render_as_string(hide_password=False)
-
-
 @pytest.fixture(scope="session")
 def template(server_url: str) -> Iterator[str]:
     """The name of a migrated database that nobody is connected to."""
-    name = f"template_{uuid4().hex[:12]}"
-    run_on_server(server_url, f"create database {name}")
-    migrate(url_of(server_url, name))
-    yield name
-    run_on_server(server_url, f"drop database {name} with (force)")
+    with new_database(server_url, name="template") as url:
+        migrate(url)
+        yield name_in(url)
 
 
 @pytest.fixture
 def database_url(server_url: str, template: str) -> Iterator[str]:
     """A fresh migrated database."""
-    name = f"test_{uuid4().hex[:12]}"
-    run_on_server(server_url, f"create database {name} template {template}")
-    yield url_of(server_url, name)
-    run_on_server(server_url, f"drop database {name} with (force)")
+    with new_database(server_url, template=template) as url:
+        yield url
 
 
 @pytest.fixture
@@ -103,11 +83,11 @@ async def world(db: Database) -> World:
 @pytest.fixture(scope="session")
 def shared_server(server_url: str, template: str) -> Iterator[tuple[str, str]]:
     """One running application for all tests of this process: its base URL and its database."""
-    name = f"shared_{uuid4().hex[:12]}"
-    run_on_server(server_url, f"create database {name} template {template}")
-    settings = Settings(database_url=url_of(server_url, name), pool_size=10)
-    with running_api(settings) as base_url:
-        yield base_url, url_of(server_url, name)
+    with (
+        new_database(server_url, template=template, name="shared") as url,
+        running_api(Settings(database_url=url, pool_size=10)) as base_url,
+    ):
+        yield base_url, url
 
 
 @pytest.fixture
@@ -128,10 +108,37 @@ def own_api(database_url: str) -> Iterator[Api]:
         yield Api(base_url, database_url, world, http)
 
 
-async def make_world(database_url: str) -> World:
-    """`build_world` for a test that is no coroutine itself."""
-    database = await open_database(database_url, pool_size=2, application="tests")
-    try:
-        return await build_world(database)
-    finally:
-        await database.close()
+@pytest.fixture(scope="module")
+def open_shop(server_url: str, template: str) -> Iterator[CardShop]:
+    """One API with the Stripe simulator behind it for a module; see `shop`."""
+    with card_shop(server_url, template) as shop:
+        yield shop
+
+
+@pytest.fixture
+def shop(open_shop: CardShop) -> CardShop:
+    """The shop without a memory of other tests."""
+    open_shop.begin()
+    return open_shop
+
+
+@pytest.fixture
+def own_shop(server_url: str, template: str) -> Iterator[CardShop]:
+    """The same with books of its own; it takes two seconds longer."""
+    with card_shop(server_url, template) as shop:
+        shop.begin()
+        yield shop
+
+
+@pytest.fixture(scope="module")
+def open_sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailSink]:
+    """One mailbox for a module; see `sink`."""
+    with running_sink(tmp_path_factory.mktemp("sink")) as sink:
+        yield sink
+
+
+@pytest.fixture
+def sink(open_sink: MailSink) -> MailSink:
+    """The mailbox, empty and well."""
+    open_sink.reset()
+    return open_sink

@@ -7,8 +7,8 @@ import httpx
 import pytest
 import structlog
 
-from tests.conftest import make_world
 from tests.support.client import Api
+from tests.support.world import make_world
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -30,3 +30,11 @@ def calm_api(shared_server: tuple[str, str]) -> Iterator[Api]:
     world = asyncio.run(make_world(database_url))
     with httpx.Client(base_url=base_url, timeout=30) as http:
         yield Api(base_url, database_url, world, http)
+
+
+@pytest.fixture
+def frugal_api(calm_api: Api) -> Iterator[Api]:
+    """An API whose live team has spent nothing when the test is over."""
+    before = calm_api.balance()
+    yield calm_api
+    assert calm_api.balance() == before

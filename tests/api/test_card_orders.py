@@ -1,36 +1,20 @@
 """Orders paid by card, as a client sees them."""
 
 import json
-from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
 import pytest
 
-from tests.support.cards import ORDER, ORDER_CENTS, PATH, CardShop, card_shop
-from tests.support.client import assert_refused, certified_and_not
+from tests.support.cards import ORDER, ORDER_CENTS, PATH, CardShop
+from tests.support.client import REPLAYED, assert_refused, certified_and_not
 from tests.support.waiting import wait_until
 
-REPLAYED = "idempotency-replayed"
 DECLINED = "pm_card_visa_chargeDeclined"
 NO_FUNDS = "pm_card_visa_chargeDeclinedInsufficientFunds"
 ON_SETUP = "pm_card_authenticationRequiredOnSetup"
 """4000 0025 0000 3155."""
 ALWAYS = "pm_card_authenticationRequired"
-
-
-@pytest.fixture(scope="module")
-def open_shop(server_url: str, template: str) -> Iterator[CardShop]:
-    """One API and simulator for the module."""
-    with card_shop(server_url, template) as shop:
-        yield shop
-
-
-@pytest.fixture
-def shop(open_shop: CardShop) -> CardShop:
-    """The shop without a memory of other tests."""
-    open_shop.begin()
-    return open_shop
 
 
 def test_a_card_order_is_answered_charged_and_listed(shop: CardShop) -> None:
@@ -232,20 +216,6 @@ def test_a_currency_without_a_rate_says_so(shop: CardShop) -> None:
     team = shop.team(currency="XPF")
     assert_refused(shop.order(team), 400, "no_exchange_rate", "paymentMethod")
     assert shop.sent() == []
-
-
-@pytest.mark.parametrize("card_gone", [False, True])
-def test_the_first_answer_outlives_the_card(shop: CardShop, card_gone: bool) -> None:
-    team = shop.team()
-    first = shop.order(team, "k")
-    if card_gone:
-        shop.sql("update accounts.account set stripe_payment_method = null,"
-                 " stripe_customer = null where id = %s", team.id)  # fmt: skip
-    else:
-        shop.give_card(team, DECLINED)
-    again = shop.order(team, "k")
-    assert (again.status_code, again.content) == (200, first.content)
-    assert len(shop.charges()) == 1
 
 
 def test_what_is_sent_names_ids_and_no_person(shop: CardShop) -> None:

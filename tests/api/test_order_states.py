@@ -1,31 +1,15 @@
 """Each state of an order, as `GET /api/orders/{purchaseId}` and the lists tell of it."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.support.cards import INTENTS, ORDER_CENTS, PATH, CardShop, Team, card_shop
+from tests.support.buying import CREATE, LIST
+from tests.support.cards import ORDER_CENTS, PATH, CardShop, Team
 from tests.support.client import certified_and_not
 from tests.support.refunds import refund
 
 DECLINED = "pm_card_visa_chargeDeclined"
-CREATE = {"method": "POST", "path": INTENTS}
-LIST = {"method": "GET", "path": INTENTS}
-
-
-@pytest.fixture(scope="module")
-def open_shop(server_url: str, template: str) -> Iterator[CardShop]:
-    """One API and simulator for the module."""
-    with card_shop(server_url, template) as shop:
-        yield shop
-
-
-@pytest.fixture
-def shop(open_shop: CardShop) -> CardShop:
-    """The shop without a memory of other tests."""
-    open_shop.begin()
-    return open_shop
 
 
 def shown(shop: CardShop, team: Team, purchase_id: str) -> Any:
@@ -110,17 +94,14 @@ def test_refunded_in_part_and_then_wholly(shop: CardShop) -> None:
 def test_disputed_until_the_bank_decides(shop: CardShop, outcome: str, state: str) -> None:
     team = shop.team()
     placed = shop.order(team).json()
-    shop.flush_events()
-    shop.work()
+    shop.hear()
     shop.dispute(placed["id"])
-    shop.flush_events()
-    shop.work()
+    shop.hear()
     assert shown(shop, team, placed["purchaseId"])["state"] == "disputed"
     assert [(row["state"], row["refunded"]) for row in listed(shop, team)] == [("disputed", False)]
 
     shop.dispute(placed["id"], outcome)
-    shop.flush_events()
-    shop.work()
+    shop.hear()
     ended = shown(shop, team, placed["purchaseId"])
     assert ended["state"] == state
     lost = outcome == "lost"

@@ -1,24 +1,21 @@
 """`POST /api/project-orders`: an amount for one project, from credits and by card."""
 
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import psycopg
 import pytest
 
 from fieldfare.catalog.model import Rows
 from fieldfare.kernel.money import MICRO_PER_CENT
-from tests.support.cards import CardShop, card_shop
-from tests.support.client import Api, assert_refused, certified_and_not
+from tests.support.cards import CardShop
+from tests.support.client import REPLAYED, Api, assert_refused, certified_and_not
 from tests.support.selling import change_catalogue, preset_project
 from tests.support.waiting import wait_until
 from tests.support.world import LIVE_CENTS
 
 PATH = "/api/project-orders"
-REPLAYED = "idempotency-replayed"
 JSON = "application/json"
 CENTS = 2_500
 TONNES = {"projectId": 2, "amountInUsdCents": CENTS, "paymentMethod": "credits"}
@@ -40,20 +37,6 @@ def placed(api: Api, order: dict[str, Any], **fields: Any) -> Any:
     return answer.json()
 
 
-def rows_of(api: Api, query: str, *parameters: Any) -> list[Any]:
-    """The rows of a query."""
-    with psycopg.connect(api.database_url) as conn:
-        return conn.execute(query, parameters).fetchall()
-
-
-@pytest.fixture
-def frugal_api(calm_api: Api) -> Iterator[Api]:
-    """An API whose live team has spent nothing when the test is over."""
-    before = calm_api.balance()
-    yield calm_api
-    assert calm_api.balance() == before
-
-
 # ------------------------------------------------------------------------------------- credits
 
 
@@ -66,8 +49,7 @@ def test_a_project_priced_by_tonnes_gives_tonnes(api: Api) -> None:
     assert answer["creditsRemaining"] == api.balance() == LIVE_CENTS - CENTS
     assert UUID(answer["id"]) == UUID(answer["purchaseId"])
 
-    (line,) = rows_of(
-        api,
+    (line,) = api.sql(
         "select kind, project_id, trees, mass_mg, amount_micro, billed_micro, weight_ppm"
         " from orders.line where purchase_id = %s",
         answer["id"],
@@ -86,8 +68,7 @@ def test_a_project_without_a_unit_gets_a_donation(api: Api) -> None:
     answer = placed(api, GIFT)
     assert list(answer) == [*HEAD, "project", *ON_CREDIT, *TAIL]
     assert answer["project"] == {"id": 31, "name": "Climate policy"}
-    (line,) = rows_of(
-        api,
+    (line,) = api.sql(
         "select kind, project_id, trees, mass_mg, amount_micro, unit_price_micro"
         " from orders.line where purchase_id = %s",
         answer["id"],
@@ -129,14 +110,13 @@ def test_what_is_said_of_persons_is_kept_apart(api: Api) -> None:
         api, GIFT, note="For Ada", onBehalfOfName="Ada", onBehalfOfEmail="a@tests.example",
         metadata={"trip": "7"}, sendReceiptEmail=True,
     )  # fmt: skip
-    (row,) = rows_of(
-        api,
+    (row,) = api.sql(
         "select note, on_behalf_of_name, on_behalf_of_email, metadata from orders.party"
         " where purchase_id = %s",
         answer["id"],
     )
     assert row == ("For Ada", "Ada", "a@tests.example", {"trip": "7"})
-    due = rows_of(api, "select topic from notifications.outbox where subject_id = %s", answer["id"])
+    due = api.sql("select topic from notifications.outbox where subject_id = %s", answer["id"])
     assert due == [("receipt_due",)]
 
 
@@ -240,7 +220,7 @@ def test_a_retry_is_answered_as_the_first_was(api: Api, order: dict[str, Any]) -
 @KINDS
 def test_test_mode_answers_as_live_and_writes_nothing(api: Api, order: dict[str, Any]) -> None:
     live, token = placed(api, order), api.world.test_token
-    (before,) = rows_of(api, "select count(*) from orders.purchase")
+    (before,) = api.sql("select count(*) from orders.purchase")
     answer = api.post(PATH, order, token=token, key="k").json()
     assert list(answer) == [*live, "test"]
     assert answer["creditsRemaining"] == 100_000 - CENTS
@@ -250,7 +230,7 @@ def test_test_mode_answers_as_live_and_writes_nothing(api: Api, order: dict[str,
         assert answer[name].startswith("test_po_")
     by_card = api.post(PATH, order | {"paymentMethod": None}, token=token).json()
     assert (by_card["amountCharged"], "creditsRemaining" in by_card) == (CENTS, False)
-    assert rows_of(api, "select count(*) from orders.purchase") == [before]
+    assert api.sql("select count(*) from orders.purchase") == [before]
 
     shown = api.get(f"/api/orders/{answer['id']}", token).json()
     assert (shown["kind"], shown["state"], shown["test"]) == ("project", "paid", True)
@@ -260,20 +240,6 @@ def test_test_mode_answers_as_live_and_writes_nothing(api: Api, order: dict[str,
 
 
 # ---------------------------------------------------------------------------------------- cards
-
-
-@pytest.fixture(scope="module")
-def open_shop(server_url: str, template: str) -> Iterator[CardShop]:
-    """One API and simulator for the module."""
-    with card_shop(server_url, template) as shop:
-        yield shop
-
-
-@pytest.fixture
-def shop(open_shop: CardShop) -> CardShop:
-    """The shop without a memory of other tests."""
-    open_shop.begin()
-    return open_shop
 
 
 def by_card(order: dict[str, Any], **fields: Any) -> dict[str, Any]:

@@ -1,17 +1,16 @@
 """`GET /api/purchases`: every order group of an account, of whatever kind, as one row."""
 
 import json
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import httpx
-import pytest
 
 from fieldfare.orders.service.refund import refund_order
-from tests.support.cards import CardShop, Team, card_shop
+from tests.support.buying import CREATE, LIST
+from tests.support.cards import CardShop, Team
 from tests.support.client import Api, certified_and_not
 from tests.support.lists import DONATIONS, PURCHASES, TREES, give, plant
 from tests.support.refunded import give_back
@@ -23,22 +22,6 @@ ROW = [
     "amountRefundedInUsdCents", "refundedTons", "refundedTrees", "refundedAt",
 ]  # fmt: skip
 DECLINED = "pm_card_visa_chargeDeclined"
-CREATE = {"path": "/v1/payment_intents", "method": "POST"}
-LIST = {"path": "/v1/payment_intents", "method": "GET"}
-
-
-@pytest.fixture(scope="module")
-def open_shop(server_url: str, template: str) -> Iterator[CardShop]:
-    """One API and simulator for the module."""
-    with card_shop(server_url, template) as shop:
-        yield shop
-
-
-@pytest.fixture
-def shop(open_shop: CardShop) -> CardShop:
-    """The shop without a memory of other tests."""
-    open_shop.begin()
-    return open_shop
 
 
 def bought(shop: CardShop, team: Team) -> list[dict[str, Any]]:

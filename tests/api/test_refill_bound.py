@@ -4,8 +4,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-import psycopg
-
 from fieldfare.accounts import service as accounts
 from fieldfare.db.pool import Connection, open_database, transaction
 from tests.support.client import Api
@@ -32,10 +30,7 @@ def write(api: Api, work: Callable[[Connection], Awaitable[None]]) -> None:
 def tells_of_a_refill(api: Api) -> bool:
     """Whether an order placed now leaves word that a refill is due."""
     purchase_id = api.order()["purchaseId"]
-    with psycopg.connect(api.database_url) as conn:
-        rows = conn.execute(
-            "select topic from notifications.outbox where subject_id = %s", [purchase_id]
-        ).fetchall()
+    rows = api.sql("select topic from notifications.outbox where subject_id = %s", purchase_id)
     return rows == [("refill_due",)]
 
 
@@ -63,12 +58,9 @@ def test_a_test_token_tells_nobody(api: Api) -> None:
 
     write(api, refill_always)
     assert api.order(token=api.world.test_token)["test"] is True
-    with psycopg.connect(api.database_url) as conn:
-        assert (
-            conn.execute(
-                "select subject_id from notifications.outbox where topic = 'refill_due'"
-                " and subject_id in (select id from orders.purchase where account_id = %s)",
-                [api.world.team_id],
-            ).fetchall()
-            == []
-        )
+    told = api.sql(
+        "select subject_id from notifications.outbox where topic = 'refill_due'"
+        " and subject_id in (select id from orders.purchase where account_id = %s)",
+        api.world.team_id,
+    )
+    assert told == []

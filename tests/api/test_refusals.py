@@ -6,7 +6,6 @@ None of it may cost anything.
 import asyncio
 import re
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -25,13 +24,6 @@ PATH = "/api/offset-orders"
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 SMALLEST = re.compile(r"tons (\d+\.\d+) or more")
-
-
-@pytest.fixture
-def frugal_api(calm_api: Api) -> Iterator[Api]:
-    """An API whose live team has spent nothing when the test is over."""
-    yield calm_api
-    assert calm_api.balance() == LIVE_CENTS
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.label)

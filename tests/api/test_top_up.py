@@ -1,8 +1,6 @@
 """Credits bought by card, as a client sees them."""
 
 import json
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -12,28 +10,13 @@ from fieldfare.accounts import service as accounts
 from fieldfare.db.pool import Connection
 from fieldfare.ledger.model import MAX_BALANCE_CENTS
 from fieldfare.ledger.service.credits import adjust_credits
-from tests.support.cards import TIMEOUT_S, TOP_UP_CENTS, TOP_UP_PATH, CardShop, Team, card_shop
-from tests.support.client import assert_refused
+from tests.support.cards import TOP_UP_CENTS, TOP_UP_PATH, CardShop, Team
+from tests.support.client import REPLAYED, assert_refused
 from tests.support.waiting import wait_until
 
-REPLAYED = "idempotency-replayed"
 FIELD = "amountInUsdCents"
 DECLINED = "pm_card_visa_chargeDeclined"
 RATE_ON = date(2026, 11, 20)
-
-
-@pytest.fixture(scope="module")
-def open_shop(server_url: str, template: str) -> Iterator[CardShop]:
-    """One API and simulator for the module."""
-    with card_shop(server_url, template) as shop:
-        yield shop
-
-
-@pytest.fixture
-def shop(open_shop: CardShop) -> CardShop:
-    """The shop without a memory of other tests."""
-    open_shop.begin()
-    return open_shop
 
 
 def legs_of(shop: CardShop, team: Team) -> list[tuple[str, str, int]]:
@@ -274,23 +257,6 @@ def test_a_key_of_the_wrong_form_is_refused(shop: CardShop, key: bytes) -> None:
     assert_refused(answer, 400, "invalid_idempotency_key", "Idempotency-Key")
 
 
-def test_a_request_that_still_runs_is_409_and_then_has_one_answer(shop: CardShop) -> None:
-    team = shop.team()
-    shop.stripe.fault("hang", s=TIMEOUT_S * 0.7, method="POST", path="/v1/payment_intents")
-    with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(shop.top_up, team, "k")
-        wait_until(lambda: shop.sql("select 1 from payments.top_up where account_id = %s", team.id)
-                   != [])  # fmt: skip
-        rival = shop.top_up(team, "k")
-        assert_refused(rival, 409, "idempotency_in_flight", "Idempotency-Key")
-        assert int(rival.headers["retry-after"]) >= 1
-        first = running.result()
-    assert (first.status_code, REPLAYED in first.headers) == (200, False)
-    assert shop.top_up(team, "k").content == first.content
-    assert len(shop.sent()) == 1
-    shop.agree(team)
-
-
 def test_without_a_key_each_request_is_a_top_up(shop: CardShop) -> None:
     team = shop.team()
     assert len({shop.top_up(team).json()["id"] for _ in range(3)}) == 3
@@ -334,20 +300,6 @@ def test_without_a_card_it_is_403_and_nothing_is_recorded(shop: CardShop) -> Non
     assert shop.sql("select 1 from payments.top_up where account_id = %s", team.id) == []
     shop.give_card(team, "pm_card_visa")
     assert shop.top_up(team, "k").status_code == 200
-
-
-@pytest.mark.parametrize("card_gone", [False, True])
-def test_the_first_answer_outlives_the_card(shop: CardShop, card_gone: bool) -> None:
-    team = shop.team()
-    first = shop.top_up(team, "k")
-    if card_gone:
-        shop.sql("update accounts.account set stripe_payment_method = null,"
-                 " stripe_customer = null where id = %s", team.id)  # fmt: skip
-    else:
-        shop.give_card(team, DECLINED)
-    again = shop.top_up(team, "k")
-    assert (again.status_code, again.content) == (200, first.content)
-    assert len(shop.charges()) == 1
 
 
 def test_a_currency_without_a_rate_says_so(shop: CardShop) -> None:

@@ -1,14 +1,12 @@
 """`POST /api/tree-orders/preview`: what trees would cost, in dollars and in the account's money."""
 
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-import psycopg
 import pytest
 
-from tests.support.cards import CardShop, card_shop
+from tests.support.cards import CardShop
 from tests.support.client import Api, assert_refused
 from tests.support.waiting import wait_until
 
@@ -19,9 +17,8 @@ FIELDS = ["amountOfTrees", "priceInUSD", "priceInUserCurrency", "currency"]
 
 def count_purchases(api: Api) -> int:
     """How many orders there are in the books."""
-    with psycopg.connect(api.database_url) as conn:
-        (row,) = conn.execute("select count(*) from orders.purchase").fetchall()
-        return int(row[0])
+    ((count,),) = api.sql("select count(*) from orders.purchase")
+    return int(count)
 
 
 @pytest.mark.parametrize(
@@ -87,20 +84,6 @@ def test_a_bad_number_is_refused_as_an_order_refuses_it(
 def test_what_an_order_says_besides_is_ignored(calm_api: Api) -> None:
     body = {"amountOfTrees": 5, "paymentMethod": "bitcoin", "dryRun": 7, "note": 5}
     assert calm_api.post(PATH, body).json()["priceInUSD"] == 6
-
-
-@pytest.fixture(scope="module")
-def open_shop(server_url: str, template: str) -> Iterator[CardShop]:
-    """One API and simulator for the module."""
-    with card_shop(server_url, template) as shop:
-        yield shop
-
-
-@pytest.fixture
-def shop(open_shop: CardShop) -> CardShop:
-    """The shop without a memory of other tests."""
-    open_shop.begin()
-    return open_shop
 
 
 @pytest.mark.parametrize(

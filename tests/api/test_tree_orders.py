@@ -1,23 +1,20 @@
 """`POST /api/tree-orders`: trees by number, from credits and by card."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
-import psycopg
 import pytest
 
 from fieldfare.catalog.model import Rows
 from fieldfare.kernel.money import MICRO_PER_CENT
-from tests.support.cards import CardShop, card_shop
-from tests.support.client import Api, assert_refused
+from tests.support.cards import CardShop
+from tests.support.client import REPLAYED, Api, assert_refused
 from tests.support.selling import WEFOREST, change_catalogue, preset_project, provider_at
 from tests.support.waiting import wait_until
 from tests.support.world import LIVE_CENTS
 
 PATH = "/api/tree-orders"
-REPLAYED = "idempotency-replayed"
 TREE_CENTS = 120
 ORDER = {"amountOfTrees": 5, "paymentMethod": "credits"}
 ORDER_CENTS = 600
@@ -34,20 +31,6 @@ def placed(api: Api, **fields: Any) -> Any:
     return answer.json()
 
 
-def rows_of(api: Api, query: str, *parameters: Any) -> list[Any]:
-    """The rows of a query."""
-    with psycopg.connect(api.database_url) as conn:
-        return conn.execute(query, parameters).fetchall()
-
-
-@pytest.fixture
-def frugal_api(calm_api: Api) -> Iterator[Api]:
-    """An API whose live team has spent nothing when the test is over."""
-    before = calm_api.balance()
-    yield calm_api
-    assert calm_api.balance() == before
-
-
 # ------------------------------------------------------------------------------------- credits
 
 
@@ -61,8 +44,7 @@ def test_trees_are_priced_paid_and_recorded(api: Api) -> None:
     assert answer["creditsRemaining"] == api.balance() == LIVE_CENTS - ORDER_CENTS
     assert UUID(answer["id"]) == UUID(answer["purchaseId"])
 
-    (line,) = rows_of(
-        api,
+    (line,) = api.sql(
         "select kind, project_id, trees, mass_mg, amount_micro, billed_micro, weight_ppm,"
         " unit_price_micro, partner_micro + margin_micro from orders.line where purchase_id = %s",
         answer["id"],
@@ -71,8 +53,8 @@ def test_trees_are_priced_paid_and_recorded(api: Api) -> None:
     assert line == (
         "tree", WEFOREST, 5, 0, price, price, 1_000_000, TREE_CENTS * MICRO_PER_CENT, price
     )  # fmt: skip
-    wallet = rows_of(
-        api, "select trees, certified_mg from ledger.wallet where account_id = %s",
+    wallet = api.sql(
+        "select trees, certified_mg from ledger.wallet where account_id = %s",
         api.world.team_id,
     )  # fmt: skip
     assert wallet == [(5, 0)]
@@ -114,22 +96,21 @@ def test_what_is_said_of_persons_is_kept_apart(api: Api) -> None:
         api, note="For Ada\r\nwith love", onBehalfOfName="Ada", onBehalfOfEmail="a@tests.example",
         metadata={"trip": "7"},
     )  # fmt: skip
-    (row,) = rows_of(
-        api,
+    (row,) = api.sql(
         "select note, on_behalf_of_name, on_behalf_of_email, metadata from orders.party"
         " where purchase_id = %s",
         answer["id"],
     )
     assert row == ("For Ada\nwith love", "Ada", "a@tests.example", {"trip": "7"})
-    tags = rows_of(api, "select key, value from orders.tag where purchase_id = %s", answer["id"])
+    tags = api.sql("select key, value from orders.tag where purchase_id = %s", answer["id"])
     assert tags == [("trip", "7")]
 
 
 @pytest.mark.parametrize("asked", [True, False])
 def test_a_receipt_is_due_if_it_was_asked_for(api: Api, *, asked: bool) -> None:
     answer = placed(api, sendReceiptEmail=asked)
-    (due,) = rows_of(
-        api, "select count(*) from notifications.outbox where subject_id = %s", answer["id"]
+    (due,) = api.sql(
+        "select count(*) from notifications.outbox where subject_id = %s", answer["id"]
     )
     assert due == (int(asked),)
 
@@ -263,7 +244,7 @@ def test_each_path_has_keys_of_its_own(api: Api) -> None:
 def test_test_mode_answers_as_live_and_writes_nothing(api: Api) -> None:
     live = placed(api)
     token = api.world.test_token
-    (before,) = rows_of(api, "select count(*) from orders.purchase")
+    (before,) = api.sql("select count(*) from orders.purchase")
     for fields in ({}, {"paymentMethod": None}, {"dryRun": True}):
         answer = api.post(PATH, ORDER | fields, token=token, key="k").json()
         assert answer["test"] is True
@@ -274,7 +255,7 @@ def test_test_mode_answers_as_live_and_writes_nothing(api: Api) -> None:
     for name in ("id", "purchaseId"):
         assert answer[name].startswith("test_to_")
     assert "/test_to_" in answer["certificateUrl"]
-    assert rows_of(api, "select count(*) from orders.purchase") == [before]
+    assert api.sql("select count(*) from orders.purchase") == [before]
 
     shown = api.get(f"/api/orders/{answer['id']}", token).json()
     assert (shown["kind"], shown["state"], shown["test"]) == ("tree", "paid", True)
@@ -284,20 +265,6 @@ def test_test_mode_answers_as_live_and_writes_nothing(api: Api) -> None:
 
 
 # ---------------------------------------------------------------------------------------- cards
-
-
-@pytest.fixture(scope="module")
-def open_shop(server_url: str, template: str) -> Iterator[CardShop]:
-    """One API and simulator for the module."""
-    with card_shop(server_url, template) as shop:
-        yield shop
-
-
-@pytest.fixture
-def shop(open_shop: CardShop) -> CardShop:
-    """The shop without a memory of other tests."""
-    open_shop.begin()
-    return open_shop
 
 
 CARD = {"amountOfTrees": 5}
@@ -389,37 +356,36 @@ def test_one_tree_is_enough_for_a_card(shop: CardShop) -> None:
 # --------------------------------------------------------------------------- another provider
 
 
-def test_what_a_provider_costs_and_whether_it_plants(server_url: str, template: str) -> None:
+def test_what_a_provider_costs_and_whether_it_plants(own_shop: CardShop) -> None:
     """A provider at seven cents; then none that sells; then none at all."""
-    with card_shop(server_url, template) as shop:
-        shop.begin()
-        team, url = shop.team(), shop.database_url
-        dear = shop.post(CARD, team, "dear", path=PATH)
-        assert dear.json()["provider"] == "WeForest"
+    shop, url = own_shop, own_shop.database_url
+    team = shop.team()
+    dear = shop.post(CARD, team, "dear", path=PATH)
+    assert dear.json()["provider"] == "WeForest"
 
-        def dry(**fields: Any) -> Any:
-            return shop.post(CARD | {"dryRun": True} | fields, team, path=PATH)
+    def dry(**fields: Any) -> Any:
+        return shop.post(CARD | {"dryRun": True} | fields, team, path=PATH)
 
-        change_catalogue(url, provider_at(7 * MICRO_PER_CENT, since=datetime.now(UTC)))
-        wait_until(lambda: dry().json().get("provider") != "WeForest")
-        told = assert_refused(dry(), 400, "below_minimum", "amountOfTrees")["message"]
-        assert "amountOfTrees 8 or more" in told
-        assert "credits" in told
-        assert_refused(dry(amountOfTrees=7), 400, "below_minimum", "amountOfTrees")
-        passing = shop.post({"amountOfTrees": 8}, team, path=PATH).json()
-        assert (passing["amountCharged"], passing["provider"]) == (56, "Sapling Trust")
+    change_catalogue(url, provider_at(7 * MICRO_PER_CENT, since=datetime.now(UTC)))
+    wait_until(lambda: dry().json().get("provider") != "WeForest")
+    told = assert_refused(dry(), 400, "below_minimum", "amountOfTrees")["message"]
+    assert "amountOfTrees 8 or more" in told
+    assert "credits" in told
+    assert_refused(dry(amountOfTrees=7), 400, "below_minimum", "amountOfTrees")
+    passing = shop.post({"amountOfTrees": 8}, team, path=PATH).json()
+    assert (passing["amountCharged"], passing["provider"]) == (56, "Sapling Trust")
 
-        closed = preset_project(WEFOREST, is_open=False)
-        change_catalogue(url, Rows(projects=(closed,)))
-        wait_until(lambda: dry().status_code == 400 and dry().json()["code"] == "trees_sold_out")
-        assert_refused(dry(), 400, "trees_sold_out")
-        again = shop.post(CARD, team, "dear", path=PATH)
-        assert (again.content, again.headers[REPLAYED]) == (dear.content, "true")
+    closed = preset_project(WEFOREST, is_open=False)
+    change_catalogue(url, Rows(projects=(closed,)))
+    wait_until(lambda: dry().status_code == 400 and dry().json()["code"] == "trees_sold_out")
+    assert_refused(dry(), 400, "trees_sold_out")
+    again = shop.post(CARD, team, "dear", path=PATH)
+    assert (again.content, again.headers[REPLAYED]) == (dear.content, "true")
 
-        gone = preset_project(WEFOREST, is_tree_provider=False)
-        change_catalogue(url, Rows(projects=(gone,)))
-        wait_until(lambda: dry().status_code == 503)
-        refused = dry()
-        assert_refused(refused, 503, "no_tree_provider")
-        assert int(refused.headers["retry-after"]) >= 1
-        shop.agree(team)
+    gone = preset_project(WEFOREST, is_tree_provider=False)
+    change_catalogue(url, Rows(projects=(gone,)))
+    wait_until(lambda: dry().status_code == 503)
+    refused = dry()
+    assert_refused(refused, 503, "no_tree_provider")
+    assert int(refused.headers["retry-after"]) >= 1
+    shop.agree(team)

@@ -6,15 +6,15 @@ can be run again. `make test` runs one round, `make chaos` many.
 
 import random
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.support.cards import INTENTS, CardShop, Team, card_shop
-from tests.support.serving import Serving, nothing_runs, try_to_order
+from tests.support.cards import INTENTS, CardShop, Team
+from tests.support.serving import Serving, nothing_runs, try_to
 from tests.support.waiting import wait_until
 
 ORDERS = 24
@@ -24,13 +24,6 @@ LEASE = timedelta(seconds=31)
 PROVEN = timedelta(hours=50)
 SETTLED = {200, 400}
 UNKNOWN = 502
-
-
-@pytest.fixture(scope="module")
-def shop(server_url: str, template: str) -> Iterator[CardShop]:
-    """A shop whose API is a process of the campaign's own."""
-    with card_shop(server_url, template) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("seed", [1])
@@ -47,14 +40,13 @@ def test_many_rounds(shop: CardShop, tmp_path: Path, seed: int) -> None:
 def run_round(shop: CardShop, folder: Path, seed: int) -> None:
     """Orders under the faults of `seed`, a kill amid them, a restart, retries, and the books."""
     chance = random.Random(seed)
-    shop.begin()
     serving = Serving(shop, folder / "api.log")
     try:
         team = shop.team()
         script_faults(shop, chance)
         keys = [f"round-{seed}-{n}" for n in range(ORDERS)]
         with ThreadPoolExecutor(ORDERS) as pool:
-            tries = {key: pool.submit(try_to_order, shop, team, key) for key in keys}
+            tries = {key: pool.submit(try_to, partial(shop.order, team, key)) for key in keys}
             time.sleep(chance.uniform(0.0, 1.2))
             serving.kill()
             statuses = {key: one.result() for key, one in tries.items()}

@@ -1,9 +1,7 @@
 """What the gateway makes of the processor's answers: exactly what they prove, in bounded time."""
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -17,7 +15,6 @@ from fieldfare.integrations.stripe.gateway import (
     StripeGateway,
     cancel_intent,
     close_gateway,
-    create_customer,
     create_intent,
     customer_exists,
     find_intent,
@@ -34,57 +31,19 @@ from fieldfare.integrations.stripe.model import (
     Outcome,
     Unknown,
 )
-from fieldfare.payments.rules import frozen_request
-from tests.support.stripe_simulator import StripeSimulator, running_stripe
+from tests.support.gateways import (
+    LIMIT_S,
+    answering,
+    card_of,
+    charge,
+    charge_request,
+    http_answer,
+)
+from tests.support.stripe_simulator import StripeSimulator
 from tests.support.waiting import wait_until
 
 INTENTS = "/v1/payment_intents"
-LIMIT_S = 1.5
 SLACK = timedelta(minutes=5)
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[StripeSimulator]:
-    """One simulator for the module."""
-    with running_stripe() as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def sim(running: StripeSimulator) -> StripeSimulator:
-    """The simulator without a memory of other tests."""
-    running.reset()
-    return running
-
-
-@pytest.fixture
-async def gateway(sim: StripeSimulator) -> AsyncIterator[StripeGateway]:
-    """A gateway to it."""
-    opened = open_gateway(sim.secret_key, sim.url, request_s=LIMIT_S)
-    yield opened
-    await close_gateway(opened)
-
-
-async def card_of(gateway: StripeGateway, kind: str = "pm_card_visa") -> Card:
-    """A new customer with a card."""
-    return await create_customer(
-        gateway, name="Ada", email="ada@tests.example", payment_method=kind, key=uuid4().hex
-    )
-
-
-def request(card: Card, subject_id: object = "", **fields: Any) -> bytes:
-    """A charge of $7.04."""
-    facts: dict[str, Any] = {
-        "amount_minor": 704, "currency": "USD", "customer": card.customer,
-        "payment_method": card.payment_method, "subject": "purchase",
-        "subject_id": subject_id or uuid4(),
-    }  # fmt: skip
-    return frozen_request(**facts | fields)
-
-
-async def charge(gateway: StripeGateway, card: Card, **fields: Any) -> Outcome:
-    """What becomes of one charge."""
-    return await create_intent(gateway, request(card, **fields), uuid4().hex)
 
 
 async def test_a_charge_is_told_with_all_that_it_must_match(
@@ -106,7 +65,7 @@ async def test_the_version_of_the_api_is_pinned(
     seen: list[bytes] = []
     async with answering(b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n", seen) as url:
         other = open_gateway(sim.secret_key, url, request_s=LIMIT_S)
-        await create_intent(other, request(Card("cus_1", "pm_1")), "our-key")
+        await create_intent(other, charge_request(Card("cus_1", "pm_1")), "our-key")
         await close_gateway(other)
     head = seen[0].decode().lower()
     assert "stripe-version: 2026-10-28.endive" in head
@@ -193,8 +152,8 @@ async def test_a_request_that_cannot_be_is_refused_with_its_reason(
 
 async def test_other_parameters_under_a_key_prove_nothing(gateway: StripeGateway) -> None:
     card = await card_of(gateway)
-    await create_intent(gateway, request(card), "key")
-    outcome = await create_intent(gateway, request(card, amount_minor=705), "key")
+    await create_intent(gateway, charge_request(card), "key")
+    outcome = await create_intent(gateway, charge_request(card, amount_minor=705), "key")
     assert outcome == Unknown(reason="IdempotencyError 400")
 
 
@@ -274,41 +233,6 @@ async def test_nothing_is_called_inside_a_transaction(
 
 
 # ------------------------------------------------------------------- answers that are none
-
-
-@asynccontextmanager
-async def answering(
-    answer: bytes, seen: list[bytes], *, each_byte_s: float = 0.0
-) -> AsyncIterator[str]:
-    """A server that says one thing to everybody, all at once or byte by byte."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            seen.append(await reader.readuntil(b"\r\n\r\n"))
-            if each_byte_s:
-                for byte in answer:
-                    writer.write(bytes([byte]))
-                    await writer.drain()
-                    await asyncio.sleep(each_byte_s)
-            else:
-                writer.write(answer)
-                await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
-
-
-def http_answer(status: str, body: bytes, *headers: str) -> bytes:
-    """The bytes of an answer."""
-    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
 STRANGE = {

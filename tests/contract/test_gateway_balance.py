@@ -1,6 +1,5 @@
 """What the gateway reads of our balance: every movement once, exactly, on however many pages."""
 
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,33 +9,11 @@ import pytest
 from fieldfare.db.pool import Database, transaction
 from fieldfare.integrations.stripe.balance import list_balance_transactions, read_balance
 from fieldfare.integrations.stripe.errors import ProcessorAway
-from fieldfare.integrations.stripe.gateway import StripeGateway, close_gateway, open_gateway
+from fieldfare.integrations.stripe.gateway import StripeGateway
 from fieldfare.integrations.stripe.model import BalanceTransaction
-from tests.support.stripe_simulator import StripeSimulator, running_stripe
+from tests.support.stripe_simulator import StripeSimulator
 
 TRANSACTIONS = "/v1/balance_transactions"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[StripeSimulator]:
-    """One simulator for the module."""
-    with running_stripe() as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def sim(running: StripeSimulator) -> StripeSimulator:
-    """The simulator without a memory of other tests."""
-    running.reset()
-    return running
-
-
-@pytest.fixture
-async def gateway(sim: StripeSimulator) -> AsyncIterator[StripeGateway]:
-    """A gateway to it."""
-    opened = open_gateway(sim.secret_key, sim.url, request_s=2.0)
-    yield opened
-    await close_gateway(opened)
 
 
 async def listed(gateway: StripeGateway, **bounds: datetime) -> list[BalanceTransaction]:

@@ -1,67 +1,20 @@
 """What the gateway makes of the processor's disputes: as they stand now, all of them, or none."""
 
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from fieldfare.db.pool import Database, transaction
 from fieldfare.integrations.stripe.disputes import list_disputes, look_up_dispute
 from fieldfare.integrations.stripe.errors import ProcessorAway
-from fieldfare.integrations.stripe.gateway import (
-    PAGE,
-    StripeGateway,
-    close_gateway,
-    create_customer,
-    create_intent,
-    open_gateway,
-)
+from fieldfare.integrations.stripe.gateway import PAGE, StripeGateway
 from fieldfare.integrations.stripe.model import Charged, SeenDispute
-from fieldfare.payments.rules import frozen_request
-from tests.support.stripe_simulator import StripeSimulator, running_stripe
+from tests.support.gateways import new_charge
+from tests.support.stripe_simulator import StripeSimulator
 
 DISPUTES = "/v1/disputes"
-LIMIT_S = 1.5
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[StripeSimulator]:
-    """One simulator for the module."""
-    with running_stripe() as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def sim(running: StripeSimulator) -> StripeSimulator:
-    """The simulator without a memory of other tests."""
-    running.reset()
-    return running
-
-
-@pytest.fixture
-async def gateway(sim: StripeSimulator) -> AsyncIterator[StripeGateway]:
-    """A gateway to it."""
-    opened = open_gateway(sim.secret_key, sim.url, request_s=LIMIT_S)
-    yield opened
-    await close_gateway(opened)
-
-
-async def charge(gateway: StripeGateway, currency: str = "USD") -> Charged:
-    """A card is charged 704 minor units."""
-    card = await create_customer(
-        gateway, name="Ada", email="ada@tests.example", payment_method="pm_card_visa",
-        key=uuid4().hex,
-    )  # fmt: skip
-    request = frozen_request(
-        amount_minor=704, currency=currency, customer=card.customer,
-        payment_method=card.payment_method, subject="purchase", subject_id=uuid4(),
-    )  # fmt: skip
-    outcome = await create_intent(gateway, request, uuid4().hex)
-    assert isinstance(outcome, Charged)
-    return outcome
 
 
 def dispute(sim: StripeSimulator, charged: Charged, outcome: str = "open", **fields: Any) -> str:
@@ -77,7 +30,7 @@ async def listed(gateway: StripeGateway, since: datetime = LONG_AGO) -> list[See
 async def test_a_dispute_is_told_with_all_that_it_must_match(
     sim: StripeSimulator, gateway: StripeGateway
 ) -> None:
-    charged = await charge(gateway, "JPY")
+    charged = await new_charge(gateway, currency="JPY")
     dispute_id = dispute(sim, charged, reason="product_not_received")
     (made,) = sim.truth("disputes")
     seen = await look_up_dispute(gateway, dispute_id)
@@ -106,7 +59,7 @@ async def test_how_it_stands_is_told_in_the_processors_words(
     outcome: str,
     status: str,
 ) -> None:
-    dispute_id = dispute(sim, await charge(gateway), outcome, **fields)
+    dispute_id = dispute(sim, await new_charge(gateway), outcome, **fields)
     seen = await look_up_dispute(gateway, dispute_id)
     assert seen is not None
     assert (seen.status, seen.amount_minor) == (status, fields.get("amount", 704))
@@ -120,7 +73,7 @@ async def test_a_dispute_that_is_not_known_is_none(gateway: StripeGateway) -> No
 async def test_no_answer_is_never_taken_for_no_dispute(
     sim: StripeSimulator, gateway: StripeGateway, kind: str
 ) -> None:
-    dispute_id = dispute(sim, await charge(gateway))
+    dispute_id = dispute(sim, await new_charge(gateway))
     sim.fault(kind, path=f"{DISPUTES}*", count=2)
     with pytest.raises(ProcessorAway, match="asked again later"):
         await look_up_dispute(gateway, dispute_id)
@@ -133,13 +86,13 @@ async def test_the_list_is_whole_and_newest_first(
 ) -> None:
     made = []
     for _ in range(3):
-        made.append(dispute(sim, await charge(gateway)))
+        made.append(dispute(sim, await new_charge(gateway)))
         sim.advance(60)
     assert [seen.dispute_id for seen in await listed(gateway)] == made[::-1]
 
 
 async def test_the_list_is_read_page_by_page(sim: StripeSimulator, gateway: StripeGateway) -> None:
-    made = {dispute(sim, await charge(gateway)) for _ in range(PAGE + 3)}
+    made = {dispute(sim, await new_charge(gateway)) for _ in range(PAGE + 3)}
     assert {seen.dispute_id for seen in await listed(gateway)} == made
     sim.fault("500", path=DISPUTES, nth=2)
     with pytest.raises(ProcessorAway):
@@ -149,9 +102,9 @@ async def test_the_list_is_read_page_by_page(sim: StripeSimulator, gateway: Stri
 async def test_the_list_begins_where_it_is_asked_to(
     sim: StripeSimulator, gateway: StripeGateway
 ) -> None:
-    dispute(sim, await charge(gateway))
+    dispute(sim, await new_charge(gateway))
     sim.advance(timedelta(hours=2).total_seconds())
-    new = dispute(sim, await charge(gateway))
+    new = dispute(sim, await new_charge(gateway))
     since = datetime.now(UTC) + timedelta(hours=1)
     assert [seen.dispute_id for seen in await listed(gateway, since)] == [new]
 

@@ -1,6 +1,5 @@
 """What the gateway makes of the processor's answers about refunds: exactly what they prove."""
 
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,15 +9,8 @@ import pytest
 
 from fieldfare.db.pool import Database, transaction
 from fieldfare.integrations.stripe.errors import ProcessorAway
-from fieldfare.integrations.stripe.gateway import (
-    StripeGateway,
-    close_gateway,
-    create_customer,
-    create_intent,
-    open_gateway,
-)
+from fieldfare.integrations.stripe.gateway import StripeGateway
 from fieldfare.integrations.stripe.model import (
-    Charged,
     NotExecuted,
     Refunded,
     RefundOutcome,
@@ -32,48 +24,16 @@ from fieldfare.integrations.stripe.refunds import (
     list_refunds,
     look_up_refund,
 )
-from fieldfare.payments.rules import frozen_request
-from tests.support.stripe_simulator import StripeSimulator, running_stripe
+from tests.support.gateways import LIMIT_S, new_charge
+from tests.support.stripe_simulator import StripeSimulator
 from tests.support.waiting import wait_until
 
-LIMIT_S = 1.5
 REFUNDS = "/v1/refunds"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[StripeSimulator]:
-    """One simulator for the module."""
-    with running_stripe() as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def sim(running: StripeSimulator) -> StripeSimulator:
-    """The simulator without a memory of other tests."""
-    running.reset()
-    return running
-
-
-@pytest.fixture
-async def gateway(sim: StripeSimulator) -> AsyncIterator[StripeGateway]:
-    """A gateway to it."""
-    opened = open_gateway(sim.secret_key, sim.url, request_s=LIMIT_S)
-    yield opened
-    await close_gateway(opened)
 
 
 async def charge(gateway: StripeGateway, kind: str = "pm_card_visa") -> str:
     """A new charge of $7.04."""
-    card = await create_customer(
-        gateway, name="Ada", email="ada@tests.example", payment_method=kind, key=uuid4().hex
-    )
-    request = frozen_request(
-        amount_minor=704, currency="USD", customer=card.customer,
-        payment_method=card.payment_method, subject="purchase", subject_id=uuid4(),
-    )  # fmt: skip
-    charged = await create_intent(gateway, request, uuid4().hex)
-    assert isinstance(charged, Charged)
-    return charged.charge_id
+    return (await new_charge(gateway, kind)).charge_id
 
 
 def request(charge_id: str, amount: int, refund_id: UUID | None = None) -> bytes:

@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 
 from fieldfare.accounts import service as accounts
 from fieldfare.accounts.model import OperatorRole
+from fieldfare.cli.checks import CHECKS
 from fieldfare.cli.main import app
-from fieldfare.cli.verify import CHECKS
 from fieldfare.db.pool import Connection, connection, open_database, transaction
 from tests.support.world import World, build_world
 

@@ -23,7 +23,7 @@ from fieldfare.orders.service.trial_balance import read_trial_balance
 from fieldfare.payments.service.balance import Imported, import_balance
 from fieldfare.settings import Settings
 from tests.support.books import books_of, dollars_of, strict_findings
-from tests.support.cards import ORDER_CENTS, CardShop, card_shop, environment_of
+from tests.support.cards import ORDER_CENTS, CardShop, environment_of
 from tests.support.waiting import wait_until
 
 TRANSACTIONS = "/v1/balance_transactions"
@@ -36,15 +36,13 @@ HOUR = timedelta(hours=1, minutes=1)
 
 
 @pytest.fixture
-def shop(server_url: str, template: str) -> Iterator[CardShop]:
-    """A shop with a balance of its own, in which charges show at once."""
-    with card_shop(server_url, template) as running:
-        running.begin()
-        running.set_rate("EUR", "0.9137", date(2026, 11, 20))
-        running.set_rate("JPY", "155.25", date(2026, 11, 20))
-        running.stripe.post("settings", settle_delay_s=0)
-        yield running
-        assert strict_findings(running) == []
+def shop(own_shop: CardShop) -> Iterator[CardShop]:
+    """A shop with a balance of its own, in which charges show at once; its books must agree."""
+    own_shop.set_rate("EUR", "0.9137", date(2026, 11, 20))
+    own_shop.set_rate("JPY", "155.25", date(2026, 11, 20))
+    own_shop.stripe.post("settings", settle_delay_s=0)
+    yield own_shop
+    assert strict_findings(own_shop) == []
 
 
 def imported(shop: CardShop) -> Imported:
@@ -284,8 +282,7 @@ def test_a_stray_charge_stands_in_suspense_until_it_is_refunded(shop: CardShop) 
 
 def test_a_stray_charge_that_is_on_the_list_is_not_listed_again(shop: CardShop) -> None:
     charge_id = stray_charge(shop)
-    shop.flush_events()
-    shop.work()
+    shop.hear()
     assert [(one.kind, one.subject) for one in shop.exceptions()] == [
         ("charge_without_order", charge_id)
     ]

@@ -22,7 +22,7 @@ import pytest
 
 from fieldfare.kernel.errors import ProblemError
 from fieldfare.orders.service.refund import refund_order
-from tests.support.cards import CardShop, Team, card_shop
+from tests.support.cards import CardShop, Team
 from tests.support.kinds import KINDS, TOP_UP, Kind, with_credits
 from tests.support.serving import Serving, nothing_runs
 from tests.support.waiting import wait_until
@@ -51,13 +51,6 @@ SNAPSHOT = """
 UNBALANCED = (
     "select movement_id from ledger.journal group by 1, currency having sum(amount_micro) <> 0"
 )
-
-
-@pytest.fixture(scope="module")
-def shop(server_url: str, template: str) -> Iterator[CardShop]:
-    """A shop whose API is a process of the test's own."""
-    with card_shop(server_url, template) as opened:
-        yield opened
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -190,7 +183,6 @@ def test_balances_hold_under_many_kills(shop: CardShop, tmp_path: Path, seed: in
 
 def run_bank(shop: CardShop, folder: Path, seed: int) -> None:
     """Kills at instants drawn from `seed`, then retries of what got no answer, then the sum."""
-    shop.begin()
     chance = random.Random(seed)
     serving = Serving(shop, folder / "api.log")
     try:

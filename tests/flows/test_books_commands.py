@@ -1,30 +1,28 @@
 """`fieldfare books` and `fieldfare verify --processor` as an operator uses them."""
 
 import json
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from fieldfare.cli.checks import CHECKS
 from fieldfare.cli.main import app
-from fieldfare.cli.verify import CHECKS
-from tests.support.cards import CardShop, card_shop, environment_of
+from tests.support.cards import CardShop, environment_of
 
 NOWHERE = "postgresql://nobody@127.0.0.1:9/none"
 
 
 @pytest.fixture(scope="module")
-def open_shop(server_url: str, template: str) -> Iterator[CardShop]:
+def open_shop(open_shop: CardShop) -> CardShop:
     """A shop that has sold to two cards."""
-    with card_shop(server_url, template) as shop:
-        shop.begin()
-        shop.set_rate("EUR", "0.9137", date(2026, 11, 20))
-        shop.stripe.post("settings", settle_delay_s=0)
-        assert shop.order(shop.team()).status_code == 200
-        assert shop.order(shop.team(currency="EUR")).status_code == 200
-        yield shop
+    open_shop.begin()
+    open_shop.set_rate("EUR", "0.9137", date(2026, 11, 20))
+    open_shop.stripe.post("settings", settle_delay_s=0)
+    assert open_shop.order(open_shop.team()).status_code == 200
+    assert open_shop.order(open_shop.team(currency="EUR")).status_code == 200
+    return open_shop
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """The jobs of card orders, each run twice: what the second run finds done, it leaves as it is."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -14,16 +12,14 @@ from fieldfare.integrations.stripe.gateway import StripeGateway
 from fieldfare.jobs import JobContext, TryLater
 from fieldfare.payments.service.exceptions import resolve_exception
 from fieldfare.settings import Settings
-from tests.support.cards import CardShop, card_shop
-from tests.support.mail_sink import running_sink
+from tests.support.cards import CardShop
+from tests.support.mail_sink import MailSink
 
 
 @pytest.fixture
-def shop(server_url: str, template: str) -> Iterator[CardShop]:
-    """The API with the simulator behind it."""
-    with card_shop(server_url, template) as running:
-        running.begin()
-        yield running
+def shop(own_shop: CardShop) -> CardShop:
+    """A shop of the test's own."""
+    return own_shop
 
 
 def test_a_charge_whose_answer_was_lost_is_settled_once(shop: CardShop) -> None:
@@ -101,22 +97,21 @@ def test_charges_are_held_against_their_orders(shop: CardShop) -> None:
     assert shop.exceptions() == []
 
 
-def test_a_receipt_is_sent_once(shop: CardShop, tmp_path: Path) -> None:
+def test_a_receipt_is_sent_once(shop: CardShop, sink: MailSink) -> None:
     team = shop.team()
     answer = shop.order(team, sendReceiptEmail=True)
     purchase_id = UUID(answer.json()["purchaseId"])
-    with running_sink(tmp_path) as sink:
-        server = MailServer(
-            host="127.0.0.1", port=sink.smtp_port, sender="r@tests.example", security="plain"
-        )
+    server = MailServer(
+        host="127.0.0.1", port=sink.smtp_port, sender="r@tests.example", security="plain"
+    )
 
-        async def send_twice(db: Database, gateway: StripeGateway) -> None:
-            ctx = _context(db, gateway, server)
-            await jobs.send_due_receipt(ctx, purchase_id)
-            await jobs.send_due_receipt(ctx, purchase_id)
+    async def send_twice(db: Database, gateway: StripeGateway) -> None:
+        ctx = _context(db, gateway, server)
+        await jobs.send_due_receipt(ctx, purchase_id)
+        await jobs.send_due_receipt(ctx, purchase_id)
 
-        shop.stage.do(send_twice)
-        mails = sink.http.get("/").json()
+    shop.stage.do(send_twice)
+    mails = sink.http.get("/").json()
     assert len(mails) == 1
     assert answer.json()["id"] in mails[0]["text"]
     assert "$7.04" in mails[0]["text"]

@@ -1,44 +1,30 @@
 """`kill -9` of the API while cards are being charged: each order is paid once, or failed."""
 
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 
-import psycopg
-import pytest
-
-from tests.support.cards import INTENTS, CardShop, card_shop
+from tests.support.buying import CREATE
+from tests.support.cards import CardShop
 from tests.support.client import certified_and_not
-from tests.support.serving import Serving, nothing_runs, order_until_answered, try_to_order
+from tests.support.serving import (
+    Serving,
+    Step,
+    hung,
+    locked,
+    nothing_runs,
+    order_until_answered,
+    sessions,
+    try_to,
+    waits_for_a_lock,
+)
 from tests.support.waiting import wait_until
 
 ORDERS = 50
 DECLINED_EACH = 5
 """One order in so many is of a card that is declined."""
 LEASE = timedelta(seconds=31)
-CREATE = {"method": "POST", "path": INTENTS}
 PATH = "/api/offset-orders"
-
-
-@pytest.fixture(scope="module")
-def shop(server_url: str, template: str) -> Iterator[CardShop]:
-    """A shop whose API is a process of the test's own."""
-    with card_shop(server_url, template) as opened:
-        yield opened
-
-
-@pytest.fixture
-def serving(shop: CardShop, tmp_path: Path) -> Iterator[Serving]:
-    """The API as a process, with nothing of other tests."""
-    shop.begin()
-    process = Serving(shop, tmp_path / "api.log")
-    try:
-        yield process
-    finally:
-        process.stop()
 
 
 def test_kill_while_fifty_orders_are_in_flight(shop: CardShop, serving: Serving) -> None:
@@ -49,7 +35,9 @@ def test_kill_while_fifty_orders_are_in_flight(shop: CardShop, serving: Serving)
     for n in range(2, ORDERS, 3):
         shop.stripe.fault("hang", when="after", s=1.0, nth=n, **CREATE)
     with ThreadPoolExecutor(ORDERS) as pool:
-        first = {key: pool.submit(try_to_order, shop, team, key) for key, team in wanted.items()}
+        first = {
+            key: pool.submit(try_to, partial(shop.order, team, key)) for key, team in wanted.items()
+        }
         wait_until(lambda: len(shop.charges()) >= ORDERS // 5, within_s=20)
         serving.kill()
         statuses = {key: one.result() for key, one in first.items()}
@@ -76,37 +64,12 @@ def test_kill_while_fifty_orders_are_in_flight(shop: CardShop, serving: Serving)
 # --------------------------------------------------------------------------------- at each step
 
 
-@contextmanager
-def locked(shop: CardShop, statement: str) -> Iterator[None]:
-    """Hold up whoever needs what `statement` locks."""
-    with psycopg.connect(shop.database_url) as conn:
-        conn.execute(statement)
-        yield
-        conn.rollback()
-
-
-@contextmanager
-def hung(shop: CardShop, when: str) -> Iterator[None]:
-    """Hold up the processor's answer to the charge."""
-    shop.stripe.fault("hang", when=when, s=1.0, **CREATE)
-    yield
-
-
-def waits_for_a_lock(shop: CardShop) -> bool:
-    """Whether a session of the API waits for another one."""
-    return bool(shop.sql(
-        "select 1 from pg_stat_activity where datname = current_database()"
-        " and application_name = 'fieldfare-api' and wait_event_type = 'Lock'"
-    ))  # fmt: skip
-
-
 def opened(shop: CardShop) -> bool:
     """Whether the order is recorded; what is sent for it hangs."""
     return bool(shop.sql("select 1 from orders.purchase where state = 'pending'"))
 
 
-Hold = Callable[[CardShop], AbstractContextManager[None]]
-STEPS: list[tuple[str, Hold, Callable[[CardShop], bool]]] = [
+STEPS: list[Step] = [
     (
         "before anything is recorded",
         lambda shop: locked(shop, "lock table orders.purchase in exclusive mode"),
@@ -144,12 +107,12 @@ def test_kill_at_each_step(shop: CardShop, serving: Serving) -> None:
         shop.stripe.delete("faults")
         key = f"step {number}"
         with ThreadPoolExecutor(1) as pool, hold(shop):
-            order = pool.submit(try_to_order, shop, team, key)
+            order = pool.submit(try_to, partial(shop.order, team, key))
             wait_until(partial(reached, shop))
             serving.kill()
             assert order.result() is None, name
         serving.start()
-        wait_until(lambda: nothing_waits(shop))
+        wait_until(lambda: not sessions(shop, "state = 'active'"))
         answer = shop.order(team, key)
         assert answer.status_code in {200, 409}, f"{name}: {answer.text}"
         shop.pass_time(LEASE)
@@ -161,11 +124,3 @@ def test_kill_at_each_step(shop: CardShop, serving: Serving) -> None:
         shop.agree(team)
     rows = certified_and_not(shop.get(PATH, team).json())
     assert len(rows) == len(STEPS)
-
-
-def nothing_waits(shop: CardShop) -> bool:
-    """Whether the server is done with the sessions of the process that was killed."""
-    return not shop.sql(
-        "select 1 from pg_stat_activity where datname = current_database()"
-        " and application_name = 'fieldfare-api' and state = 'active'"
-    )

@@ -1,7 +1,6 @@
 """Disputed orders: opened, won, lost; events in any order, twice, or lost; and the list after."""
 
 import asyncio
-from collections.abc import Iterator
 from datetime import date, timedelta
 from itertools import permutations
 from typing import Any
@@ -21,26 +20,17 @@ from fieldfare.orders.service.refund import refund_order
 from fieldfare.payments.errors import NotRefundable
 from fieldfare.payments.service.exceptions import resolve_exception
 from fieldfare.settings import Settings
-from tests.support.cards import INTENTS, ORDER_CENTS, CardShop, Team, card_shop
+from tests.support.cards import INTENTS, ORDER_CENTS, CardShop, Team
 from tests.support.money_back import held_in, money_back_agrees
 
 LOOK_UP = {"method": "GET", "path": "/v1/disputes/*"}
 
 
 @pytest.fixture(scope="module")
-def open_shop(server_url: str, template: str) -> Iterator[CardShop]:
-    """One API and simulator for the module."""
-    with card_shop(server_url, template) as shop:
-        shop.set_rate("EUR", "0.9137", date(2026, 11, 20))
-        shop.set_rate("JPY", "151.37", date(2026, 11, 20))
-        yield shop
-
-
-@pytest.fixture
-def shop(open_shop: CardShop) -> CardShop:
-    """The shop without a memory of other tests."""
-    open_shop.begin()
-    open_shop.sql("delete from payments.inbox")
+def open_shop(open_shop: CardShop) -> CardShop:
+    """A shop that knows rates."""
+    open_shop.set_rate("EUR", "0.9137", date(2026, 11, 20))
+    open_shop.set_rate("JPY", "151.37", date(2026, 11, 20))
     return open_shop
 
 
@@ -48,15 +38,8 @@ def buy(shop: CardShop, team: Team, **fields: Any) -> tuple[str, str]:
     """A paid order: its charge and its purchase."""
     answer = shop.order(team, **fields)
     assert answer.status_code == 200, answer.text
-    shop.flush_events()
-    shop.work()
+    shop.hear()
     return answer.json()["id"], answer.json()["purchaseId"]
-
-
-def hear(shop: CardShop) -> list[str]:
-    """Every event that was held back comes, and is worked on."""
-    shop.flush_events()
-    return shop.work()
 
 
 def tonnes(shop: CardShop, team: Team) -> float:
@@ -98,7 +81,7 @@ def test_an_open_dispute_shows_and_keeps_the_money_apart(shop: CardShop) -> None
     charge_id, purchase_id = buy(shop, team)
     before = held_in(shop, "disputes").get("USD", 0)
     shop.dispute(charge_id)
-    assert "disputed" in hear(shop)
+    assert "disputed" in shop.hear()
     assert shop.state(purchase_id) == "disputed"
     assert held_in(shop, "disputes").get("USD", 0) == before - ORDER_CENTS * 1_000_000
     assert tonnes(shop, team) == 0.45
@@ -109,7 +92,7 @@ def test_a_disputed_order_is_not_refunded(shop: CardShop) -> None:
     team = shop.team()
     charge_id, purchase_id = buy(shop, team)
     shop.dispute(charge_id)
-    hear(shop)
+    shop.hear()
     with pytest.raises(NotRefundable, match="disputed"):
         refund(shop, purchase_id)
     assert not shop.stripe.truth("refunds")
@@ -121,9 +104,9 @@ def test_a_dispute_that_is_won_leaves_the_order_paid(shop: CardShop) -> None:
     charge_id, purchase_id = buy(shop, team)
     before = held_in(shop, "disputes")
     shop.dispute(charge_id)
-    hear(shop)
+    shop.hear()
     shop.dispute(charge_id, "won")
-    assert "won" in hear(shop)
+    assert "won" in shop.hear()
     assert shop.state(purchase_id) == "paid"
     assert held_in(shop, "disputes") == before
     assert tonnes(shop, team) == 0.45
@@ -135,9 +118,9 @@ def test_a_dispute_that_is_lost_refunds_the_order(shop: CardShop) -> None:
     charge_id, purchase_id = buy(shop, team)
     before = held_in(shop, "disputes")
     shop.dispute(charge_id)
-    hear(shop)
+    shop.hear()
     shop.dispute(charge_id, "lost")
-    assert "lost" in hear(shop)
+    assert "lost" in shop.hear()
     assert shop.state(purchase_id) == "refunded"
     assert held_in(shop, "disputes") == before
     assert tonnes(shop, team) == 0
@@ -160,11 +143,11 @@ def test_another_currency(shop: CardShop, currency: str, charged: int, outcome: 
     team = shop.team(currency=currency)
     charge_id, purchase_id = buy(shop, team)
     shop.dispute(charge_id)
-    hear(shop)
+    shop.hear()
     assert shop.state(purchase_id) == "disputed"
     assert (charged, currency) in shop.sql("select amount_minor, currency from payments.dispute")
     shop.dispute(charge_id, outcome)
-    hear(shop)
+    shop.hear()
     assert shop.state(purchase_id) == ("paid" if outcome == "won" else "refunded")
     assert currency not in held_in(shop, "disputes")
     money_back_agrees(shop, team)
@@ -176,10 +159,10 @@ def test_what_a_refund_has_left_is_disputed(shop: CardShop, outcome: str) -> Non
     charge_id, purchase_id = buy(shop, team)
     refund(shop, purchase_id, 200)
     shop.dispute(charge_id)
-    hear(shop)
+    shop.hear()
     assert shop.state(purchase_id) == "disputed"
     shop.dispute(charge_id, outcome)
-    hear(shop)
+    shop.hear()
     assert shop.state(purchase_id) == ("partly_refunded" if outcome == "won" else "refunded")
     money_back_agrees(shop, team)
 
@@ -188,9 +171,9 @@ def test_a_part_that_is_lost_leaves_the_rest(shop: CardShop) -> None:
     team = shop.team()
     charge_id, purchase_id = buy(shop, team)
     shop.dispute(charge_id, amount=ORDER_CENTS // 4)
-    hear(shop)
+    shop.hear()
     shop.dispute(charge_id, "lost")
-    hear(shop)
+    shop.hear()
     assert shop.state(purchase_id) == "partly_refunded"
     assert tonnes(shop, team) == pytest.approx(0.45 * 3 / 4)
     money_back_agrees(shop, team)
@@ -200,9 +183,9 @@ def test_an_inquiry_moves_no_money(shop: CardShop) -> None:
     team = shop.team()
     charge_id, purchase_id = buy(shop, team)
     shop.dispute(charge_id, inquiry=True)
-    assert set(hear(shop)) == {"noted"}
+    assert set(shop.hear()) == {"noted"}
     shop.dispute(charge_id, "lost")
-    assert set(hear(shop)) == {"noted"}
+    assert set(shop.hear()) == {"noted"}
     assert shop.state(purchase_id) == "paid"
     money_back_agrees(shop, team)
 
@@ -236,7 +219,7 @@ def test_events_in_any_order_and_twice(
     for place in [*order, *order]:
         shop.stripe.http.post(f"/_control/events/{events[place]}/resend")
         shop.work()
-    hear(shop)
+    shop.hear()
     assert shop.state(purchase_id) == ("paid" if outcome == "won" else "refunded")
     money_back_agrees(shop, team)
 
@@ -249,7 +232,7 @@ def test_only_the_last_event_comes(shop: CardShop) -> None:
     shop.dispute(charge_id)
     shop.stripe.post("events", paused=True, drop=False)
     shop.dispute(charge_id, "lost")
-    assert "lost" in hear(shop)
+    assert "lost" in shop.hear()
     assert shop.state(purchase_id) == "refunded"
     money_back_agrees(shop, team)
 
@@ -271,7 +254,7 @@ def test_a_dispute_of_long_ago_is_still_followed(shop: CardShop) -> None:
     team = shop.team()
     charge_id, purchase_id = buy(shop, team)
     shop.dispute(charge_id)
-    hear(shop)
+    shop.hear()
     shop.pass_time(timedelta(days=60))
     shop.stripe.post("events", paused=False, drop=True)
     shop.dispute(charge_id, "lost")
@@ -313,7 +296,7 @@ def test_an_event_waits_while_the_processor_is_away(shop: CardShop) -> None:
     charge_id, purchase_id = buy(shop, team)
     shop.dispute(charge_id)
     shop.stripe.fault("500", count=2, **LOOK_UP)
-    assert "later: processor_unavailable" in hear(shop)
+    assert "later: processor_unavailable" in shop.hear()
     assert "disputed" in shop.settle_all()
     assert shop.state(purchase_id) == "disputed"
     waiting = shop.sql(
@@ -336,7 +319,7 @@ def test_a_dispute_of_what_is_not_known_to_be_paid_settles_it_first(shop: CardSh
     seen = look_up(shop, shop.stripe.truth("disputes")[0]["id"])
     assert follow(shop, seen) == "lost"
     assert shop.state(purchase_id) == "refunded"
-    hear(shop)
+    shop.hear()
     money_back_agrees(shop, team)
 
 
@@ -363,7 +346,7 @@ def test_what_cannot_be_moves_nothing_and_is_put_on_the_list(
     team = shop.team()
     charge_id, purchase_id = buy(shop, team)
     dispute_id = shop.dispute(charge_id)
-    hear(shop)
+    shop.hear()
     seen = msgspec.structs.replace(look_up(shop, dispute_id), **{"status": "lost", **change})
     assert follow(shop, seen) == "noted"
     assert shop.state(purchase_id) == "disputed"

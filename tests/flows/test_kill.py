@@ -12,9 +12,8 @@ import psycopg
 
 from fieldfare.db import embedded
 from fieldfare.db.migrate import migrate
-from tests.conftest import make_world
 from tests.support.processes import ApiProcess, run_verify
-from tests.support.world import World
+from tests.support.world import World, make_world
 
 ORDER = {"tons": 0.01, "paymentMethod": "credits"}
 CLIENTS = 8

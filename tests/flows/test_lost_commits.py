@@ -22,8 +22,8 @@ from fieldfare.orders.service.refund import refund_order
 from fieldfare.payments.errors import RefundMaybeRecorded, RefundOutcomeUnknown
 from fieldfare.payments.service.refills import refill_if_due
 from fieldfare.payments.service.top_ups.refunding import refund_top_up
-from tests.support.cards import CardShop, Stage, Team, card_shop, settings_of
-from tests.support.client import assert_refused
+from tests.support.cards import CardShop, Stage, Team, settings_of
+from tests.support.client import REPLAYED, assert_refused
 from tests.support.cutting import CuttingProxy, Lost, cutting_proxy
 from tests.support.kinds import KIND_CENTS, KINDS, Kind, with_credits
 from tests.support.rivals import rival, waiting_sessions
@@ -32,7 +32,6 @@ from tests.support.waiting import wait_until
 
 CENTS = 10 * KIND_CENTS
 MINUTE = timedelta(minutes=1)
-REPLAYED = "idempotency-replayed"
 OPENS_ORDER = "insert into orders.purchase"
 PAYS_ORDER = "set state = 'paid', charge_id = $1, paid_at"
 OPENS_TOP_UP = "payments.open_top_up_v1"
@@ -58,27 +57,25 @@ class CutShop(msgspec.Struct, frozen=True):
 
 
 @pytest.fixture(scope="module")
-def open_shop(server_url: str, template: str) -> Iterator[CutShop]:
+def open_cut_shop(open_shop: CardShop) -> Iterator[CutShop]:
     """One API behind its proxy for the module."""
     with (
-        card_shop(server_url, template) as shop,
-        cutting_proxy(shop.database_url) as proxy,
-        running_api(settings_of(proxy.url, shop.stripe)) as base_url,
+        cutting_proxy(open_shop.database_url) as proxy,
+        running_api(settings_of(proxy.url, open_shop.stripe)) as base_url,
     ):
-        shop.move_to(base_url)
-        stage = Stage(proxy.url, shop.stripe)
+        open_shop.move_to(base_url)
+        stage = Stage(proxy.url, open_shop.stripe)
         try:
-            yield CutShop(shop, proxy, stage)
+            yield CutShop(open_shop, proxy, stage)
         finally:
             stage.close()
 
 
 @pytest.fixture
-def cut_shop(open_shop: CutShop) -> CutShop:
+def cut_shop(open_cut_shop: CutShop) -> CutShop:
     """It without a memory of other tests."""
-    open_shop.shop.begin()
-    open_shop.shop.sql("delete from payments.inbox")
-    return open_shop
+    open_cut_shop.shop.begin()
+    return open_cut_shop
 
 
 def maybe_recorded(answer: httpx.Response) -> str:
@@ -372,8 +369,7 @@ def test_an_event_that_is_handed_in(cut_shop: CutShop, lost: Lost) -> None:
     # One of them was answered with a 503, so the processor sends it once more.
     assert (cut.made.is_set(), [one["status"] for one in sent].count(503)) == (True, 1)
     shop.pass_time(3 * MINUTE)
-    shop.flush_events()
-    shop.work()
+    shop.hear()
     kept = shop.sql("select event_id, done_at is not null from payments.inbox")
     assert {one["event"] for one in sent} <= {event_id for event_id, _ in kept}
     assert len(dict(kept)) == len(kept)
@@ -388,8 +384,7 @@ def test_a_dispute_that_a_job_follows(cut_shop: CutShop, outcome: str, lost: Los
     purchase_id = bought(shop, team, "stripe")
     ((charge_id,),) = shop.sql("select charge_id from orders.purchase where id = %s", purchase_id)
     shop.dispute(charge_id, "open")
-    shop.flush_events()
-    shop.work()
+    shop.hear()
     shop.dispute(charge_id, outcome)
     shop.flush_events()
     cut = cut_shop.proxy.cut(LOSES_DISPUTE, lost)

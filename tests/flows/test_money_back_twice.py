@@ -5,7 +5,6 @@ giving back, and a bank can take what was refunded. What must hold: an order nev
 than its customer got, and whatever is left over is in the book `suspense` and in front of a person.
 """
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -20,16 +19,9 @@ from fieldfare.orders.jobs.refunding import reconcile_refunds
 from fieldfare.payments.errors import NotRefundable, RefundOutcomeUnknown
 from fieldfare.payments.service.balance import import_balance
 from tests.support.books import strict_findings
-from tests.support.cards import ORDER_CENTS, TOP_UP_CENTS, CardShop, card_shop
+from tests.support.cards import ORDER_CENTS, TOP_UP_CENTS, CardShop
 from tests.support.money_back import held_in
-from tests.support.refunds import (
-    CREATE,
-    LIST,
-    bought,
-    refund,
-    refund_at_processor,
-    refunded_minor,
-)
+from tests.support.refunds import CREATE, LIST, bought, refund, refund_at_processor, refunded_minor
 from tests.support.waiting import wait_until
 
 FAILING, PENDING = "pm_card_refundFail", "pm_card_pendingRefund"
@@ -37,24 +29,16 @@ WEEKS = timedelta(weeks=3)
 
 
 @pytest.fixture
-def shop(server_url: str, template: str) -> Iterator[CardShop]:
+def shop(own_shop: CardShop) -> CardShop:
     """A shop with a balance of its own, in which charges show at once."""
-    with card_shop(server_url, template) as running:
-        running.begin()
-        running.stripe.post("settings", settle_delay_s=0)
-        yield running
+    own_shop.stripe.post("settings", settle_delay_s=0)
+    return own_shop
 
 
 def fail_refunds(shop: CardShop) -> None:
     """The processor's refunds on such a card come back to us, weeks after they were made."""
     shop.pass_time(WEEKS)
     wait_until(lambda: {one["status"] for one in shop.stripe.truth("refunds")} == {"failed"})
-
-
-def hear(shop: CardShop) -> list[str]:
-    """Every event that was held back comes, and is worked on."""
-    shop.flush_events()
-    return shop.work()
 
 
 def left_unknown(shop: CardShop, purchase_id: str, amount: int | None, *, made: bool) -> None:
@@ -78,12 +62,12 @@ def test_what_is_given_in_place_of_a_refund_that_came_back_takes_no_more_of_the_
     purchase_id, charge_id = bought(shop, team)
     refund(shop, purchase_id, 500)
     fail_refunds(shop)
-    hear(shop)
+    shop.hear()
     assert [one.kind for one in shop.exceptions()] == ["refund_failed"]
     # As `fieldfare exceptions list` says: once more, in the processor's dashboard.
     refund_at_processor(shop, charge_id, again)
     for _ in range(2):
-        hear(shop)
+        shop.hear()
         assert refunded_minor(shop, purchase_id) == refunded
     assert shop.state(purchase_id) == ("refunded" if refunded == ORDER_CENTS else "partly_refunded")
     assert [one.kind for one in shop.exceptions()] == ["refund_failed"]
@@ -103,7 +87,7 @@ def test_of_what_comes_back_a_part_is_owed_while_another_is_on_its_way(shop: Car
     # As the bank of a closed account does it, which no test card does after so long.
     shop.sql("update payments.refund set failure_code = 'expired_or_canceled_card'")
     refund_at_processor(shop, charge_id, 204)
-    hear(shop)
+    shop.hear()
     with pytest.raises(NotRefundable, match=r"2\.04 USD can still go back"):
         refund(shop, purchase_id, 205)
     shop.settle_all()
@@ -120,7 +104,7 @@ def test_a_refund_that_fails_weeks_later_and_whose_event_is_lost_is_noticed(
         refund(shop, bought(shop, team)[0], 500)
     else:
         refund_at_processor(shop, shop.top_up(team).json()["id"])
-    hear(shop)
+    shop.hear()
     fail_refunds(shop)
     shop.stripe.delete("events")
 
@@ -147,7 +131,7 @@ def test_what_is_on_its_way_twice_leaves_nothing_to_refund(shop: CardShop) -> No
     purchase_id, charge_id = bought(shop, team)
     left_unknown(shop, purchase_id, None, made=False)
     refund_at_processor(shop, charge_id)
-    hear(shop)
+    shop.hear()
     for amount in (None, 100, -100):
         with pytest.raises(NotRefundable, match="on its way back"):
             refund(shop, purchase_id, amount)

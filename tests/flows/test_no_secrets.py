@@ -16,9 +16,8 @@ import httpx
 import psycopg
 from psycopg import sql
 
-from tests.conftest import make_world
 from tests.support.processes import ApiProcess
-from tests.support.world import World
+from tests.support.world import World, make_world
 
 WEBHOOK_CANARY = f"whsec_{uuid4().hex}"
 STRIPE_CANARY = f"sk_test_{uuid4().hex}"

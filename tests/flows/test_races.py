@@ -19,8 +19,8 @@ import pytest
 
 from fieldfare.kernel.errors import ProblemError
 from fieldfare.orders.service.refund import refund_order
-from tests.support.cards import CardShop, Team, card_shop, environment_of
-from tests.support.client import assert_refused
+from tests.support.cards import CardShop, Team, environment_of
+from tests.support.client import REPLAYED, assert_refused
 from tests.support.kinds import KIND_CENTS, KINDS, TOP_UP, Kind, with_credits
 from tests.support.processes import ApiProcess
 from tests.support.refunds import bought, refunded_minor
@@ -33,14 +33,6 @@ PROCESSES = 2
 CLIENTS = 24
 ORDER_CENTS = 704
 PATHS = {**KINDS, "top-up": TOP_UP}
-REPLAYED = "idempotency-replayed"
-
-
-@pytest.fixture(scope="module")
-def open_shop(server_url: str, template: str) -> Iterator[CardShop]:
-    """One simulator and database for the module."""
-    with card_shop(server_url, template) as shop:
-        yield shop
 
 
 @pytest.fixture(scope="module")
@@ -62,13 +54,6 @@ def processes(
     finally:
         for process in started:
             process.stop()
-
-
-@pytest.fixture
-def shop(open_shop: CardShop) -> CardShop:
-    """The shop without a memory of other tests."""
-    open_shop.begin()
-    return open_shop
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -248,8 +233,7 @@ def test_two_operators_refund_one_top_up(shop: CardShop, amount: str | None) -> 
 def test_refunds_race_lost_disputes_of_the_same_orders(shop: CardShop) -> None:
     team = shop.team()
     orders = [bought(shop, team) for _ in range(8)]
-    shop.flush_events()
-    shop.work()
+    shop.hear()
     shop.stripe.post("events", paused=False)
 
     def ask(purchase_id: str) -> str:

@@ -1,7 +1,5 @@
 """The receipt of each kind of order, from the order to the mailbox."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -10,27 +8,12 @@ import pytest
 from fieldfare.db.pool import Database
 from fieldfare.integrations.stripe.gateway import StripeGateway
 from fieldfare.orders.service.receipt import send_receipt
-from tests.support.cards import CardShop, card_shop
-from tests.support.mail_sink import MailSink, running_sink
-
-
-@pytest.fixture(scope="module")
-def open_shop(server_url: str, template: str) -> Iterator[CardShop]:
-    """One API and simulator for the module."""
-    with card_shop(server_url, template) as shop:
-        yield shop
-
-
-@pytest.fixture
-def sink(tmp_path: Path) -> Iterator[MailSink]:
-    """A sink of this test's own."""
-    with running_sink(tmp_path) as sink:
-        yield sink
+from tests.support.cards import CardShop
+from tests.support.mail_sink import MailSink
 
 
 def mail_of(shop: CardShop, sink: MailSink, path: str, body: dict[str, Any]) -> dict[str, Any]:
     """The one mail about an order by card that asked for a receipt."""
-    shop.begin()
     team = shop.team()
     answer = shop.post(body | {"sendReceiptEmail": True}, team, path=path).json()
     due = shop.sql("select subject_id::text from notifications.outbox where topic = 'receipt_due'")
@@ -86,14 +69,14 @@ def mail_of(shop: CardShop, sink: MailSink, path: str, body: dict[str, Any]) -> 
     ids=["trees", "one tree", "tonnes", "gift"],
 )
 def test_a_receipt_says_what_was_bought(
-    open_shop: CardShop,
+    shop: CardShop,
     sink: MailSink,
     path: str,
     body: dict[str, Any],
     headline: str,
     line: tuple[str, str],
 ) -> None:
-    mail = mail_of(open_shop, sink, path, body)
+    mail = mail_of(shop, sink, path, body)
     text = mail["text"].replace("\u00a0", " ")
     assert mail["subject"].endswith(f" · {headline}")
     lines = [one.strip() for one in text.splitlines()]

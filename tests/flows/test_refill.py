@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import uuid4
@@ -17,37 +16,20 @@ import pytest
 
 from fieldfare import jobs
 from fieldfare.accounts import service as accounts
-from tests.support.cards import INTENTS, ORDER_CENTS, CardShop, card_shop
-from tests.support.mail_sink import MailSink, running_sink
+from tests.support.buying import CREATE, LIST
+from tests.support.cards import ORDER_CENTS, CardShop
+from tests.support.mail_sink import MailSink
 from tests.support.refilling import AMOUNT_CENTS, BELOW_CENTS, START_CENTS, Refilling
 from tests.support.waiting import wait_until
 
-CREATE = {"method": "POST", "path": INTENTS}
-LIST = {"method": "GET", "path": INTENTS}
 DECLINED = "pm_card_visa_chargeDeclinedInsufficientFunds"
 
 
-@pytest.fixture(scope="module")
-def open_shop(server_url: str, template: str) -> Iterator[CardShop]:
-    """One API and simulator for the module."""
-    with card_shop(server_url, template) as shop:
-        yield shop
-
-
-@pytest.fixture(scope="module")
-def open_sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailSink]:
-    """One mailbox for the module."""
-    with running_sink(tmp_path_factory.mktemp("sink")) as sink:
-        yield sink
-
-
 @pytest.fixture
-def refilling(open_shop: CardShop, open_sink: MailSink) -> Refilling:
-    """The shop without a memory of other tests."""
-    open_shop.begin()
-    open_shop.sql("update accounts.refill set is_on = false")
-    open_sink.reset()
-    return Refilling(open_shop, open_sink)
+def refilling(shop: CardShop, sink: MailSink) -> Refilling:
+    """The shop and its mailbox, with no refills of other tests."""
+    shop.sql("update accounts.refill set is_on = false")
+    return Refilling(shop, sink)
 
 
 # ----------------------------------------------------------------------------------------- refilled

@@ -1,25 +1,18 @@
 """`fieldfare refund` as an operator uses it, down to its exit codes, and killed at each step."""
 
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from fieldfare.ledger.service.credits import adjust_credits
-from tests.support.cards import CardShop, Team, card_shop, environment_of
+from tests.support.cards import CardShop, Team, card_shop
+from tests.support.refund_shell import LEASE, Hold, Shell, hung, opened, waits_for_a_lock
 from tests.support.refunds import CREATE, REFUNDS, bought, refunded_minor, standing
+from tests.support.serving import locked
 from tests.support.waiting import wait_until
-
-LEASE = timedelta(seconds=31)
-HANG_S = 3.0
 
 
 @pytest.fixture(scope="module")
@@ -29,53 +22,6 @@ def open_shop(server_url: str, template: str) -> Iterator[CardShop]:
         shop.set_rate("JPY", "157.31", datetime.now(UTC).date())
         shop.set_rate("KWD", "0.3071", datetime.now(UTC).date())
         yield shop
-
-
-@pytest.fixture
-def shop(open_shop: CardShop) -> CardShop:
-    """The shop without a memory of other tests."""
-    open_shop.begin()
-    return open_shop
-
-
-class Shell:
-    """Runs the command on the shop's database and processor."""
-
-    def __init__(self, shop: CardShop, home: Path, *, has_key: bool = True) -> None:
-        known = {name: value for name, value in os.environ.items() if "FIELDFARE" not in name}
-        self.env = {
-            **known,
-            **environment_of(shop),
-            "DATABASE_URL": shop.database_url,
-            "FIELDFARE_HOME": str(home),
-            "PYTHONPATH": "src",
-        }
-        if not has_key:
-            del self.env["FIELDFARE_STRIPE_KEY"]
-
-    def start(self, *words: str) -> "subprocess.Popen[str]":
-        """The command as a process of its own."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "fieldfare.cli.main", "refund", *words],
-            env=self.env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, *words: str) -> list[str]:
-        """The lines that a refund which is carried out prints."""
-        process = self.start(*words)
-        said, complained = process.communicate(timeout=60)
-        assert process.returncode == 0, complained
-        return said.splitlines()
-
-    def refused(self, *words: str, code: int = 1) -> str:
-        """What is said on stderr of one that is not."""
-        process = self.start(*words)
-        said, complained = process.communicate(timeout=60)
-        assert (process.returncode, said) == (code, ""), complained
-        return " ".join(complained.split())
 
 
 @pytest.fixture
@@ -233,42 +179,6 @@ def test_help_shows_how(shell: Shell) -> None:
 # ------------------------------------------------------------------------------------ kill -9
 
 
-@contextmanager
-def locked(shop: CardShop, statement: str) -> Iterator[None]:
-    """Hold up whoever needs what `statement` locks."""
-    with psycopg.connect(shop.database_url) as conn:
-        conn.execute(statement)
-        yield
-        conn.rollback()
-
-
-@contextmanager
-def hung(shop: CardShop, when: str) -> Iterator[None]:
-    """Hold up the processor's answer."""
-    shop.stripe.fault("hang", when=when, s=HANG_S, **CREATE)
-    yield
-    time.sleep(HANG_S + 0.5)  # Whatever was sent has run by then.
-    # One that was killed before it called has left the fault for whoever calls next.
-    shop.stripe.delete("faults")
-
-
-def waits_for_a_lock(shop: CardShop) -> bool:
-    """Whether the command waits for a session that holds a lock."""
-    return bool(shop.sql(
-        "select 1 from pg_stat_activity where datname = current_database()"
-        " and application_name = 'fieldfare-cli' and wait_event_type = 'Lock'"
-    ))  # fmt: skip
-
-
-def opened(shop: CardShop) -> bool:
-    """Whether this test's refund is recorded, by its timer; what is sent for it hangs."""
-    return bool(shop.sql(
-        "select 1 from notifications.outbox"
-        " where topic in ('refund_unsettled', 'top_up_refund_unsettled')"
-    ))  # fmt: skip
-
-
-Hold = Callable[[CardShop], AbstractContextManager[None]]
 STEPS: list[tuple[str, Hold, Callable[[CardShop], bool]]] = [
     ("before anything is recorded",
      lambda shop: locked(shop, "lock table payments.refund in exclusive mode"), waits_for_a_lock),

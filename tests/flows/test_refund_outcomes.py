@@ -4,7 +4,6 @@ After each fault the simulator's own record of refunds and the books must tell t
 """
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import UUID
@@ -20,7 +19,7 @@ from fieldfare.kernel.errors import ProblemError
 from fieldfare.orders.service.refund_settling import settle_refund_with
 from fieldfare.payments.errors import NotRefundable, RefundOutcomeUnknown
 from fieldfare.settings import Settings
-from tests.support.cards import ORDER_CENTS, TIMEOUT_S, CardShop, card_shop
+from tests.support.cards import ORDER_CENTS, TIMEOUT_S, CardShop
 from tests.support.refunds import (
     CREATE,
     LIST,
@@ -34,20 +33,6 @@ from tests.support.waiting import wait_until
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture(scope="module")
-def open_shop(server_url: str, template: str) -> Iterator[CardShop]:
-    """One API and simulator for the module."""
-    with card_shop(server_url, template) as shop:
-        yield shop
-
-
-@pytest.fixture
-def shop(open_shop: CardShop) -> CardShop:
-    """The shop without a memory of other tests."""
-    open_shop.begin()
-    return open_shop
 
 
 def sent(shop: CardShop) -> list[str]:
@@ -203,8 +188,7 @@ def test_the_event_instead_of_the_answer(shop: CardShop) -> None:
 def test_the_event_before_and_at_once_with_the_answer(shop: CardShop) -> None:
     team = shop.team()
     orders = [bought(shop, team)[0] for _ in range(6)]
-    shop.flush_events()
-    shop.work()
+    shop.hear()
     shop.stripe.post("events", paused=False, duplicate=1)
     shop.stripe.fault("hang", when="after", s=0.3, count=3, **CREATE)
     with ThreadPoolExecutor(7) as pool:
@@ -222,8 +206,7 @@ def test_the_event_before_and_at_once_with_the_answer(shop: CardShop) -> None:
 def test_an_event_while_the_processor_is_away_is_worked_on_later(shop: CardShop) -> None:
     team = shop.team()
     purchase_id, charge_id = bought(shop, team)
-    shop.flush_events()
-    shop.work()
+    shop.hear()
     refund_at_processor(shop, charge_id)
     shop.stripe.fault("500", count=0, **LIST)
     shop.flush_events()
@@ -238,8 +221,7 @@ def test_an_event_while_the_processor_is_away_is_worked_on_later(shop: CardShop)
 def test_a_refund_racing_one_made_at_the_processor(shop: CardShop) -> None:
     team = shop.team()
     orders = [bought(shop, team) for _ in range(6)]
-    shop.flush_events()
-    shop.work()
+    shop.hear()
     shop.stripe.post("events", paused=False)
 
     def ask(purchase_id: str) -> str:

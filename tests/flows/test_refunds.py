@@ -1,6 +1,5 @@
 """Refunds of orders, whole and in part: books, wallet and processor tell the same afterwards."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +11,7 @@ from fieldfare.ledger.service.credits import adjust_credits
 from fieldfare.orders.jobs import reconcile
 from fieldfare.orders.service.history import list_recent_purchases
 from fieldfare.payments.errors import NotRefundable, RefundNotMade, RefundOutcomeUnknown
-from tests.support.cards import ORDER_CENTS, CardShop, Team, card_shop
+from tests.support.cards import ORDER_CENTS, CardShop, Team
 from tests.support.refunds import (
     CREATE,
     LIST,
@@ -33,18 +32,10 @@ SPREAD_CENTS = 1040
 
 
 @pytest.fixture(scope="module")
-def open_shop(server_url: str, template: str) -> Iterator[CardShop]:
-    """One API and simulator for the module."""
-    with card_shop(server_url, template) as shop:
-        for currency, rate in (("EUR", "0.9137"), ("JPY", "157.31"), ("KWD", "0.3071")):
-            shop.set_rate(currency, rate, datetime.now(UTC).date())
-        yield shop
-
-
-@pytest.fixture
-def shop(open_shop: CardShop) -> CardShop:
-    """The shop without a memory of other tests."""
-    open_shop.begin()
+def open_shop(open_shop: CardShop) -> CardShop:
+    """A shop that knows rates."""
+    for currency, rate in (("EUR", "0.9137"), ("JPY", "157.31"), ("KWD", "0.3071")):
+        open_shop.set_rate(currency, rate, datetime.now(UTC).date())
     return open_shop
 
 
@@ -228,8 +219,7 @@ def test_what_the_processor_refuses_is_told_and_changes_nothing(shop: CardShop) 
     with pytest.raises(RefundNotMade, match="greater than unrefunded amount"):
         refund(shop, purchase_id)
     assert (shop.state(purchase_id), shop.exceptions()) == ("paid", [])
-    shop.flush_events()
-    shop.work()
+    shop.hear()
     assert refunded_minor(shop, purchase_id) == 700
     shop.agree(team)
 
@@ -297,14 +287,12 @@ def test_refunds_made_at_the_processor_are_brought_in_by_its_events(
 ) -> None:
     team = shop.team()
     purchase_id, charge_id = bought(shop, team)
-    shop.flush_events()
-    shop.work()
+    shop.hear()
     for amount in amounts:
         refund_at_processor(shop, charge_id, amount)
     assert shop.state(purchase_id) == "paid"
     shop.flush_events()
-    shop.flush_events()
-    shop.work()
+    shop.hear()
     back = sum(amount or ORDER_CENTS for amount in amounts)
     assert refunded_minor(shop, purchase_id) == back
     assert shop.state(purchase_id) == ("refunded" if back == ORDER_CENTS else "partly_refunded")
@@ -340,8 +328,7 @@ def test_a_refund_of_an_order_that_is_not_known_to_be_paid_yet(shop: CardShop) -
     refund_at_processor(shop, charge["id"])
     shop.stripe.delete("faults")
     # Whichever event comes first.
-    shop.flush_events()
-    shop.work()
+    shop.hear()
     assert shop.state(purchase_id) == "refunded"
     shop.agree(team)
 
@@ -368,8 +355,7 @@ def test_a_refund_made_at_the_processor_that_takes_its_time(shop: CardShop) -> N
     team = shop.team("pm_card_pendingRefund")
     purchase_id, charge_id = bought(shop, team)
     refund_at_processor(shop, charge_id, 500)
-    shop.flush_events()
-    shop.work()
+    shop.hear()
     assert shop.state(purchase_id) == "paid"
     with pytest.raises(NotRefundable, match=r"2\.04 USD can still go back"):
         refund(shop, purchase_id, 205)
@@ -386,8 +372,7 @@ def test_a_refund_made_at_the_processor_that_had_failed_when_it_was_seen(shop: C
     refund_at_processor(shop, charge_id)
     shop.pass_time(MINUTE)
     wait_until_failed(shop)
-    shop.flush_events()
-    shop.work()
+    shop.hear()
     assert (shop.state(purchase_id), shop.exceptions(), shop.findings()) == ("paid", [], [])
 
 
@@ -422,8 +407,7 @@ def test_a_refund_that_fails_after_it_succeeded_needs_a_person(shop: CardShop) -
     shop.pass_time(MINUTE)
     for _ in range(2):
         wait_until_failed(shop)
-        shop.flush_events()
-        shop.work()
+        shop.hear()
         (exception,) = shop.exceptions()
         assert (exception.kind, exception.subject) == ("refund_failed", str(done.id))
         assert "500 USD" in exception.detail
@@ -431,8 +415,7 @@ def test_a_refund_that_fails_after_it_succeeded_needs_a_person(shop: CardShop) -
     assert (shop.state(purchase_id), refunded_minor(shop, purchase_id)) == ("partly_refunded", 500)
     shop.agree(team)
     refund_at_processor(shop, charge_id)
-    shop.flush_events()
-    shop.work()
+    shop.hear()
     assert (shop.state(purchase_id), refunded_minor(shop, purchase_id)) == ("refunded", 704)
     newest = shop.sql("select id::text, amount_minor from orders.refund where purchase_id = %s"
                       " order by created_at desc limit 1", purchase_id)[0]  # fmt: skip

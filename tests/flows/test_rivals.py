@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import psycopg
 
-from tests.conftest import make_world
 from tests.support.processes import ApiProcess, api_processes, run_verify
+from tests.support.world import make_world
 
 ORDER = {"tons": 0.45, "paymentMethod": "credits"}
 ORDER_CENTS = 1040

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -14,30 +14,14 @@ import pytest
 import stripe
 
 from fieldfare.orders.jobs import reconcile, work_event
-from tests.support.cards import INTENTS, ORDER_CENTS, TIMEOUT_S, CardShop, Team, card_shop
+from tests.support.buying import CREATE, LIST
+from tests.support.cards import INTENTS, ORDER_CENTS, TIMEOUT_S, CardShop, Team
 from tests.support.client import assert_refused
 from tests.support.stripe_simulator import WEBHOOK_SECRET
 from tests.support.waiting import wait_until
 
-CREATE = {"method": "POST", "path": INTENTS}
-LIST = {"method": "GET", "path": INTENTS}
 LOOK_UP = {"method": "GET", "path": f"{INTENTS}/*"}
 SUCCEEDED = "payment_intent.succeeded"
-
-
-@pytest.fixture(scope="module")
-def open_shop(server_url: str, template: str) -> Iterator[CardShop]:
-    """One API and simulator for the module."""
-    with card_shop(server_url, template) as shop:
-        yield shop
-
-
-@pytest.fixture
-def shop(open_shop: CardShop) -> CardShop:
-    """The shop without a memory of other tests."""
-    open_shop.begin()
-    open_shop.sql("delete from payments.inbox")
-    return open_shop
 
 
 def flow(shop: CardShop, **options: Any) -> None:
@@ -260,8 +244,7 @@ def test_charges_without_an_order_are_put_on_the_list(shop: CardShop) -> None:
         charge_beside(shop, {"subject": "purchase", "subject_id": order["purchaseId"]}),
         charge_beside(shop, {"subject": "purchase", "subject_id": failed_id}),
     }
-    shop.flush_events()
-    shop.work()
+    shop.hear()
     listed = shop.exceptions()
     assert {(one.kind, one.subject) for one in listed} == {
         ("charge_without_order", charge) for charge in stray

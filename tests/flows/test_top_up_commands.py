@@ -2,43 +2,19 @@
 
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from fieldfare.payments.service.exceptions import open_exception
-from tests.flows.test_refund_command import (
-    HANG_S,
-    LEASE,
-    Hold,
-    Shell,
-    hung,
-    locked,
-    opened,
-    waits_for_a_lock,
-)
-from tests.support.cards import CardShop, card_shop
+from tests.support.cards import CardShop
 from tests.support.money_back import held_in, money_back_agrees
+from tests.support.refund_shell import LEASE, Hold, Shell, hung, opened, waits_for_a_lock
+from tests.support.serving import locked
 from tests.support.waiting import wait_until
 
 TEN = 1_000
-
-
-@pytest.fixture(scope="module")
-def open_shop(server_url: str, template: str) -> Iterator[CardShop]:
-    """One API and simulator for the module."""
-    with card_shop(server_url, template) as shop:
-        yield shop
-
-
-@pytest.fixture
-def shop(open_shop: CardShop) -> CardShop:
-    """The shop without a memory of other tests."""
-    open_shop.begin()
-    return open_shop
 
 
 @pytest.fixture
@@ -76,9 +52,6 @@ def test_killed_at_each_step_it_goes_back_once(
         "select 1 from pg_stat_activity where datname = current_database()"
         " and application_name = 'fieldfare-cli' and state <> 'idle'"
     ))  # fmt: skip
-    # What the processor was sent before the kill it carries out.
-    time.sleep(HANG_S + 0.5 if "made" in name else 0)
-    shop.stripe.delete("faults")
     assert shop.findings() == []
     shop.pass_time(LEASE)
     assert shell.run(charge_id, "--amount", "4.00", "--key", "t1")[0].startswith("4.00 USD went")

@@ -2,10 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
-from typing import Any
 
 import msgspec
 import pytest
@@ -18,37 +16,20 @@ from fieldfare.orders.jobs import reconcile
 from fieldfare.orders.jobs.disputing import follow_dispute
 from fieldfare.payments.errors import NotRefundable, RefundNotMade, RefundOutcomeUnknown
 from fieldfare.payments.service.top_ups.refunding import find_top_up_id, refund_top_up
-from tests.support.cards import INTENTS, ORDER_CENTS, CardShop, Team, card_shop
+from tests.support.cards import INTENTS, ORDER_CENTS, CardShop, Team
 from tests.support.client import assert_refused
 from tests.support.money_back import held_in, money_back_agrees
+from tests.support.top_ups import TEN, refund, top_up
 
-TEN = 1_000
 REFUNDS = "/v1/refunds"
 
 
 @pytest.fixture(scope="module")
-def open_shop(server_url: str, template: str) -> Iterator[CardShop]:
-    """One API and simulator for the module."""
-    with card_shop(server_url, template) as shop:
-        shop.set_rate("EUR", "0.9137", date(2026, 11, 20))
-        shop.set_rate("JPY", "151.37", date(2026, 11, 20))
-        yield shop
-
-
-@pytest.fixture
-def shop(open_shop: CardShop) -> CardShop:
-    """The shop without a memory of other tests."""
-    open_shop.begin()
-    open_shop.sql("delete from payments.inbox")
+def open_shop(open_shop: CardShop) -> CardShop:
+    """A shop that knows rates."""
+    open_shop.set_rate("EUR", "0.9137", date(2026, 11, 20))
+    open_shop.set_rate("JPY", "151.37", date(2026, 11, 20))
     return open_shop
-
-
-def top_up(shop: CardShop, team: Team, cents: int = TEN) -> str:
-    """Credits are bought; gives the charge."""
-    answer = shop.top_up(team, cents=cents)
-    assert answer.status_code == 200, answer.text
-    hear(shop)
-    return str(answer.json()["id"])
 
 
 def spend(shop: CardShop, team: Team) -> None:
@@ -57,31 +38,11 @@ def spend(shop: CardShop, team: Team) -> None:
     assert answer.status_code == 200, answer.text
 
 
-def hear(shop: CardShop) -> list[str]:
-    """Every event that was held back comes, and is worked on."""
-    shop.flush_events()
-    return shop.work()
-
-
 def look_up(shop: CardShop, dispute_id: str) -> SeenDispute:
     """A dispute as the processor tells of it now."""
     seen = shop.stage.do(lambda _, gateway: look_up_dispute(gateway, dispute_id))
     assert seen is not None
     return seen
-
-
-def refund(shop: CardShop, charge_id: str, amount_minor: int | None = None) -> Any:
-    """An operator gives a top-up back."""
-
-    async def give(db: Database, gateway: StripeGateway) -> Any:
-        async with db.pool.acquire() as conn:
-            top_up_id = await find_top_up_id(conn, charge_id)
-        assert top_up_id is not None
-        return await refund_top_up(
-            db, gateway, top_up_id, amount_minor=amount_minor, reason="a test"
-        )
-
-    return shop.stage.do(give)
 
 
 def entries(shop: CardShop, team: Team) -> list[tuple[str, int]]:
@@ -97,7 +58,7 @@ def test_an_open_dispute_takes_no_credits(shop: CardShop) -> None:
     team = shop.team()
     charge_id = top_up(shop, team)
     shop.dispute(charge_id)
-    assert "disputed" in hear(shop)
+    assert "disputed" in shop.hear()
     assert (shop.balance(team), shop.owed(team)) == (TEN, 0)
     money_back_agrees(shop, team)
 
@@ -106,9 +67,9 @@ def test_a_dispute_that_is_won_takes_none(shop: CardShop) -> None:
     team = shop.team()
     charge_id = top_up(shop, team)
     shop.dispute(charge_id)
-    hear(shop)
+    shop.hear()
     shop.dispute(charge_id, "won")
-    assert "won" in hear(shop)
+    assert "won" in shop.hear()
     assert (shop.balance(team), shop.owed(team)) == (TEN, 0)
     money_back_agrees(shop, team)
 
@@ -117,7 +78,7 @@ def test_a_dispute_that_is_lost_takes_the_credits_back(shop: CardShop) -> None:
     team = shop.team()
     charge_id = top_up(shop, team)
     shop.dispute(charge_id, "lost")
-    assert "lost" in hear(shop)
+    assert "lost" in shop.hear()
     assert (shop.balance(team), shop.owed(team)) == (0, 0)
     assert entries(shop, team) == [("top_up", TEN), ("refund", -TEN)]
     money_back_agrees(shop, team)
@@ -128,9 +89,9 @@ def test_what_is_spent_is_owed_and_the_next_top_up_pays_it_first(shop: CardShop)
     charge_id = top_up(shop, team)
     spend(shop, team)
     shop.dispute(charge_id)
-    hear(shop)
+    shop.hear()
     shop.dispute(charge_id, "lost")
-    hear(shop)
+    shop.hear()
     assert (shop.balance(team), shop.owed(team)) == (0, ORDER_CENTS)
     money_back_agrees(shop, team)
     assert_refused(
@@ -156,7 +117,7 @@ def test_two_disputes_add_up(shop: CardShop) -> None:
     spend(shop, team)
     for charge_id in charges:
         shop.dispute(charge_id, "lost")
-    hear(shop)
+    shop.hear()
     assert (shop.balance(team), shop.owed(team)) == (0, ORDER_CENTS)
     money_back_agrees(shop, team)
 
@@ -167,7 +128,7 @@ def test_a_lost_order_and_a_lost_top_up_do_not_mix(shop: CardShop) -> None:
     charge_id = top_up(shop, team)
     shop.dispute(order["id"], "lost")
     shop.dispute(charge_id, "lost")
-    hear(shop)
+    shop.hear()
     assert shop.state(order["purchaseId"]) == "refunded"
     assert (shop.balance(team), shop.owed(team)) == (0, 0)
     money_back_agrees(shop, team)
@@ -181,7 +142,7 @@ def test_another_currency(shop: CardShop, currency: str, spent: bool) -> None:
     if spent:
         spend(shop, team)
     shop.dispute(charge_id, "lost")
-    hear(shop)
+    shop.hear()
     assert (shop.balance(team), shop.owed(team)) == (0, ORDER_CENTS if spent else 0)
     assert currency not in held_in(shop, "disputes")
     money_back_agrees(shop, team)
@@ -191,7 +152,7 @@ def test_a_part_that_is_lost_takes_its_part_rounded_up(shop: CardShop) -> None:
     team = shop.team(currency="JPY")
     charge_id = top_up(shop, team)
     shop.dispute(charge_id, "lost", amount=500)
-    hear(shop)
+    shop.hear()
     # 1,514 yen bought 1,000 cents; 500 yen are 330.25 cents.
     assert shop.balance(team) == TEN - 331
     money_back_agrees(shop, team)
@@ -202,7 +163,7 @@ def test_what_a_refund_has_left_is_disputed(shop: CardShop) -> None:
     charge_id = top_up(shop, team)
     refund(shop, charge_id, 400)
     shop.dispute(charge_id, "lost")
-    hear(shop)
+    shop.hear()
     assert (shop.balance(team), shop.owed(team)) == (0, 0)
     money_back_agrees(shop, team)
 
@@ -226,7 +187,7 @@ def test_lost_before_the_dispute_was_known_and_all_of_it_twice(shop: CardShop) -
         await reconcile_now(db, gateway)
 
     shop.stage.do(follow_all)
-    hear(shop)
+    shop.hear()
     assert (shop.balance(team), shop.owed(team)) == (0, ORDER_CENTS)
     money_back_agrees(shop, team)
 
@@ -240,7 +201,7 @@ def test_a_disputed_top_up_is_not_refunded(shop: CardShop) -> None:
     team = shop.team()
     charge_id = top_up(shop, team)
     shop.dispute(charge_id)
-    hear(shop)
+    shop.hear()
     with pytest.raises(NotRefundable, match="disputes this charge"):
         refund(shop, charge_id)
     assert shop.balance(team) == TEN
@@ -259,7 +220,7 @@ def test_a_dispute_that_comes_before_our_refund_is_known_of_by_the_processor_alo
         refund(shop, charge_id)
     assert shop.balance(team) == TEN
     shop.dispute(charge_id, "lost")
-    hear(shop)
+    shop.hear()
     assert (shop.balance(team), shop.owed(team)) == (0, 0)
     money_back_agrees(shop, team)
 
@@ -274,7 +235,7 @@ def test_a_dispute_is_lost_while_a_refund_is_not_known_of(shop: CardShop) -> Non
         refund(shop, charge_id)
     assert shop.balance(team) == 0
     shop.dispute(charge_id, "lost")
-    hear(shop)
+    shop.hear()
     assert (shop.balance(team), shop.owed(team)) == (0, TEN)
     shop.settle_all()
     shop.pass_time(timedelta(hours=26))
@@ -312,7 +273,7 @@ def test_disputes_race_refunds_and_orders(shop: CardShop) -> None:
         orders = [pool.submit(shop.order, team, None, paymentMethod="credits") for team in teams]
         shop.stage.do(all_at_once)
         bought = [order.result().status_code == 200 for order in orders]
-    hear(shop)
+    shop.hear()
     shop.settle_all()
     for team, has_order in zip(teams[:3], bought[:3], strict=True):
         spent = ORDER_CENTS if has_order else 0
@@ -333,7 +294,7 @@ def test_a_dispute_of_what_is_not_known_to_be_paid_settles_it_first(shop: CardSh
     said = shop.stage.do(lambda db, gateway: follow_dispute(db, gateway, seen))
     assert (said, shop.balance(team), shop.owed(team)) == ("lost", 0, 0)
     assert entries(shop, team) == [("top_up", TEN), ("refund", -TEN)]
-    hear(shop)
+    shop.hear()
     money_back_agrees(shop, team)
 
 

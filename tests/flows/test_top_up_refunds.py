@@ -2,9 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
 from datetime import date, timedelta
-from uuid import UUID
 
 import pytest
 
@@ -14,74 +12,24 @@ from fieldfare.db.pool import Database, connection
 from fieldfare.integrations.stripe.gateway import StripeGateway
 from fieldfare.orders.jobs import reconcile
 from fieldfare.payments.errors import NotRefundable, RefundNotMade, RefundOutcomeUnknown
-from fieldfare.payments.service.top_ups.refunding import (
-    TopUpRefund,
-    find_top_up_id,
-    refund_top_up,
-)
+from fieldfare.payments.service.top_ups.refunding import find_top_up_id, refund_top_up
 from fieldfare.settings import Settings
-from tests.support.cards import ORDER_CENTS, CardShop, Team, card_shop
+from tests.support.cards import ORDER_CENTS, CardShop
 from tests.support.money_back import held_in, money_back_agrees
+from tests.support.refunds import CREATE, LIST, REFUNDS
+from tests.support.top_ups import TEN, refund, top_up
 
-TEN = 1_000
-REFUNDS = "/v1/refunds"
-CREATE = {"method": "POST", "path": REFUNDS}
-LIST = {"method": "GET", "path": REFUNDS}
 REFUND_FAILS = "pm_card_refundFail"
 REFUND_PENDS = "pm_card_pendingRefund"
 
 
 @pytest.fixture(scope="module")
-def open_shop(server_url: str, template: str) -> Iterator[CardShop]:
-    """One API and simulator for the module."""
-    with card_shop(server_url, template) as shop:
-        shop.set_rate("EUR", "0.9137", date(2026, 11, 20))
-        shop.set_rate("JPY", "151.37", date(2026, 11, 20))
-        shop.set_rate("KWD", "0.3071", date(2026, 11, 20))
-        yield shop
-
-
-@pytest.fixture
-def shop(open_shop: CardShop) -> CardShop:
-    """The shop without a memory of other tests."""
-    open_shop.begin()
-    open_shop.sql("delete from payments.inbox")
+def open_shop(open_shop: CardShop) -> CardShop:
+    """A shop that knows rates."""
+    open_shop.set_rate("EUR", "0.9137", date(2026, 11, 20))
+    open_shop.set_rate("JPY", "151.37", date(2026, 11, 20))
+    open_shop.set_rate("KWD", "0.3071", date(2026, 11, 20))
     return open_shop
-
-
-def top_up(shop: CardShop, team: Team, cents: int = TEN) -> str:
-    """Credits are bought; gives the charge."""
-    answer = shop.top_up(team, cents=cents)
-    assert answer.status_code == 200, answer.text
-    hear(shop)
-    return str(answer.json()["id"])
-
-
-def hear(shop: CardShop) -> list[str]:
-    """Every event that was held back comes, and is worked on."""
-    shop.flush_events()
-    return shop.work()
-
-
-def refund(
-    shop: CardShop, charge_id: str, amount_minor: int | None = None, refund_id: UUID | None = None
-) -> TopUpRefund:
-    """An operator gives a top-up back."""
-
-    async def give(db: Database, gateway: StripeGateway) -> TopUpRefund:
-        async with connection(db) as conn:
-            top_up_id = await find_top_up_id(conn, charge_id)
-        assert top_up_id is not None
-        return await refund_top_up(
-            db,
-            gateway,
-            top_up_id,
-            amount_minor=amount_minor,
-            reason="a test",
-            refund_id=refund_id,
-        )
-
-    return shop.stage.do(give)
 
 
 def at_the_processor(shop: CardShop, charge_id: str, amount_minor: int | None = None) -> None:
@@ -116,7 +64,7 @@ def test_a_whole_top_up_goes_back(shop: CardShop) -> None:
     assert held_in(shop, "suspense") == suspense
     (entry, _) = shop.get("/api/credits/ledger", team).json()["entries"]
     assert (entry["type"], entry["amountUsdCents"], entry["orderGroupId"]) == ("refund", -TEN, None)
-    hear(shop)
+    shop.hear()
     money_back_agrees(shop, team)
 
 
@@ -138,7 +86,7 @@ def test_parts_take_their_credits_rounded_up_and_the_last_one_the_rest(
     assert shop.balance(team) == 0
     with pytest.raises(NotRefundable, match="nothing is left"):
         refund(shop, charge_id)
-    hear(shop)
+    shop.hear()
     money_back_agrees(shop, team)
 
 
@@ -170,7 +118,7 @@ def test_credits_that_are_spent_are_not_refunded(shop: CardShop) -> None:
     assert shop.balance(team) == TEN - ORDER_CENTS
     assert refund(shop, charge_id, TEN - ORDER_CENTS).credits_cents == TEN - ORDER_CENTS
     assert shop.balance(team) == 0
-    hear(shop)
+    shop.hear()
     money_back_agrees(shop, team)
 
 
@@ -192,7 +140,7 @@ def test_the_same_refund_again_is_one(shop: CardShop) -> None:
         refund(shop, charge_id, 301, refund_id)
     assert shop.balance(team) == TEN - 300
     assert len(shop.sent(path=REFUNDS)) == 1
-    hear(shop)
+    shop.hear()
     money_back_agrees(shop, team)
 
 
@@ -214,7 +162,7 @@ def test_two_at_once_do_not_give_back_twice(shop: CardShop) -> None:
     shop.stage.do(rivals)
     assert shop.balance(team) == TEN - 700
     assert len(shop.stripe.truth("refunds")) == 1
-    hear(shop)
+    shop.hear()
     money_back_agrees(shop, team)
 
 
@@ -243,7 +191,7 @@ def test_an_answer_that_is_lost(shop: CardShop, kind: str, when: str) -> None:
         refund(shop, charge_id, 100)
     assert shop.findings() == []
     assert "settled" in shop.settle_all()
-    hear(shop)
+    shop.hear()
     assert shop.balance(team) == TEN - 400
     assert sum(one["amount"] for one in shop.stripe.truth("refunds")) == 400
     money_back_agrees(shop, team)
@@ -255,7 +203,7 @@ def test_a_look_at_the_list_finds_it_at_once(shop: CardShop) -> None:
     shop.stripe.fault("reset", when="after", **CREATE)
     assert refund(shop, charge_id).refund.state == "succeeded"
     assert len(shop.stripe.truth("refunds")) == 1
-    hear(shop)
+    shop.hear()
     money_back_agrees(shop, team)
 
 
@@ -266,7 +214,7 @@ def test_the_event_instead_of_the_answer(shop: CardShop) -> None:
     shop.stripe.fault("500", **LIST)
     with pytest.raises(RefundOutcomeUnknown):
         refund(shop, charge_id)
-    hear(shop)
+    shop.hear()
     assert last_state(shop) == "succeeded"
     assert shop.balance(team) == 0
     money_back_agrees(shop, team)
@@ -292,7 +240,7 @@ def test_after_a_day_without_a_trace_the_credits_come_back(shop: CardShop, kind:
     money_back_agrees(shop, team)
     shop.stripe.delete("faults")
     assert refund(shop, charge_id).credits_cents == TEN
-    hear(shop)
+    shop.hear()
     money_back_agrees(shop, team)
 
 
@@ -319,7 +267,7 @@ def test_a_refund_that_takes_its_time(shop: CardShop) -> None:
     done = refund(shop, charge_id)
     assert (done.refund.state, shop.balance(team)) == ("pending", 0)
     shop.stripe.advance(5)
-    hear(shop)
+    shop.hear()
     assert last_state(shop) == "succeeded"
     assert shop.balance(team) == 0
     money_back_agrees(shop, team)
@@ -334,7 +282,7 @@ def test_a_refund_that_fails_after_all_gives_the_credits_back(
     assert refund(shop, charge_id).refund.state == "succeeded"
     assert shop.balance(team) == 0
     shop.stripe.advance(5)
-    hear(shop)
+    shop.hear()
     assert shop.balance(team) == TEN
     (one,) = shop.exceptions()
     assert (one.kind, "in the wallet again" in one.detail) == ("refund_failed", True)
@@ -348,12 +296,11 @@ def test_credits_that_come_back_pay_what_is_owed_first(shop: CardShop) -> None:
     assert refund(shop, charge_id).credits_cents == TEN
     assert shop.order(team, paymentMethod="credits", tons=0.15).status_code == 200
     shop.dispute(disputed, "lost")
-    shop.flush_events()
-    shop.work()
+    shop.hear()
     owed = shop.owed(team)
     assert owed > 0
     shop.stripe.advance(5)
-    hear(shop)
+    shop.hear()
     assert (shop.balance(team), shop.owed(team)) == (TEN - owed, 0)
     money_back_agrees(shop, team)
 
@@ -365,10 +312,10 @@ def test_a_refund_in_the_dashboard_takes_its_credits(shop: CardShop) -> None:
     team = shop.team()
     charge_id = top_up(shop, team)
     at_the_processor(shop, charge_id, 400)
-    hear(shop)
+    shop.hear()
     assert (shop.balance(team), shop.owed(team)) == (TEN - 400, 0)
     at_the_processor(shop, charge_id)
-    hear(shop)
+    shop.hear()
     assert (shop.balance(team), shop.owed(team)) == (0, 0)
     money_back_agrees(shop, team)
 
@@ -381,7 +328,7 @@ def test_a_refund_in_the_dashboard_of_spent_credits_leaves_them_owed(
     charge_id = top_up(shop, team)
     assert shop.order(team, paymentMethod="credits").status_code == 200
     at_the_processor(shop, charge_id)
-    hear(shop)
+    shop.hear()
     assert (shop.balance(team), shop.owed(team)) == (0, ORDER_CENTS)
     money_back_agrees(shop, team)
 
@@ -417,5 +364,5 @@ def test_the_timers_job_runs_twice(shop: CardShop) -> None:
     shop.stage.do(run_twice)
     assert last_state(shop) == "succeeded"
     assert refund(shop, charge_id, refund_id=refund_id).credits_cents == TEN
-    hear(shop)
+    shop.hear()
     money_back_agrees(shop, team)

@@ -5,14 +5,13 @@ on the processor's side, and `fieldfare verify` must name the row.
 """
 
 import random
-from collections.abc import Iterator
 
 import pytest
 
-from fieldfare.cli.verify import CHECKS
+from fieldfare.cli.checks import CHECKS
 from fieldfare.db.pool import Connection, Database, connection
 from tests.support.books import books_of, strict_findings
-from tests.support.cards import CardShop, card_shop
+from tests.support.cards import CardShop
 from tests.support.mixed_operations import CURRENCIES, KINDS, MixedRun
 
 OPERATIONS = 300
@@ -33,11 +32,9 @@ PROCESSOR_SIDE = (
 
 
 @pytest.fixture
-def shop(server_url: str, template: str) -> Iterator[CardShop]:
+def shop(own_shop: CardShop) -> CardShop:
     """A shop of the run's own."""
-    with card_shop(server_url, template) as running:
-        running.begin()
-        yield running
+    return own_shop
 
 
 def check_run(shop: CardShop, seed: int, operations: int) -> MixedRun:

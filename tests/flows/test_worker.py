@@ -21,7 +21,7 @@ from fieldfare.db import embedded
 from fieldfare.db.migrate import migrate
 from fieldfare.db.pool import Database, connection, open_database
 from fieldfare.jobs import SCHEDULES, JobContext, Outcome, Schedule
-from tests.conftest import run_on_server, url_of
+from tests.support.databases import new_database
 from tests.support.working import working
 
 SOURCE = Path(fieldfare.__file__).parents[1]
@@ -121,13 +121,9 @@ def test_it_says_that_it_needs_a_database(start_worker: StartWorker) -> None:
 
 
 def test_it_does_not_start_on_another_schema(server_url: str, start_worker: StartWorker) -> None:
-    name = f"empty_{os.getpid()}"
-    run_on_server(server_url, f"create database {name}")
-    try:
-        line = refusal(start_worker(url_of(server_url, name)))
+    with new_database(server_url, name="empty") as url:
+        line = refusal(start_worker(url))
         assert "run `fieldfare migrate` first" in line
-    finally:
-        run_on_server(server_url, f"drop database {name} with (force)")
 
 
 def test_it_does_not_start_without_a_server(start_worker: StartWorker) -> None:

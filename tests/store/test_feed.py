@@ -30,9 +30,8 @@ from fieldfare.orders.errors import OrderNotFound
 from fieldfare.orders.service import history
 from fieldfare.orders.store import list_recent_purchases, place_on_credit
 from fieldfare.settings import Settings
-from tests.conftest import make_world
 from tests.support.placing import order_of, placing
-from tests.support.world import World
+from tests.support.world import World, make_world
 
 KG = 1_000_000
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -1,46 +1,20 @@
 """A long history goes out whole, through a process whose memory does not grow with it."""
 
 import psutil
-import psycopg
 import pytest
 
 from tests.support.client import Api
-from tests.support.lists import PURCHASES, TREES, OrderList, plant
+from tests.support.lists import PURCHASES, TREES, OrderList, plant_many
 
 ORDERS = 100_000
 MEGABYTE = 2**20
 PAGE = 1_000
 
-MULTIPLY = """
-create temporary table number as
-select n, (left(o.hex, 12) || '70008' || lpad(to_hex(n), 15, '0'))::uuid as id
-from generate_series(1, %(orders)s) as n
-cross join (select replace(id::text, '-', '') as hex from orders.purchase) as o;
-
-create temporary table bought as select p.* from orders.purchase p cross join number;
-update bought b set id = n.id
-from (select ctid, row_number() over () as n from bought) c join number n using (n)
-where b.ctid = c.ctid;
-
-create temporary table lined as select l.* from orders.line l cross join number;
-update lined l set id = n.id, purchase_id = n.id
-from (select ctid, row_number() over () as n from lined) c join number n using (n)
-where l.ctid = c.ctid;
-
-insert into orders.purchase select * from bought;
-insert into orders.line select * from lined;
-analyze orders.purchase;
-analyze orders.line
-"""
-
 
 @pytest.fixture
 def long_api(own_api: Api) -> Api:
     """A team with a hundred thousand orders of trees, and one more."""
-    plant(own_api)
-    with psycopg.connect(own_api.database_url) as conn:
-        for statement in MULTIPLY.split(";"):
-            conn.execute(statement, {"orders": ORDERS} if "%" in statement else None)
+    plant_many(own_api, ORDERS)
     return own_api
 
 

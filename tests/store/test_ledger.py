@@ -17,7 +17,7 @@ from fieldfare.ledger.errors import AdjustmentRefused
 from fieldfare.ledger.model import Wallet
 from fieldfare.ledger.service.credits import LiveCreditDesk, adjust_credits, get_wallet
 from fieldfare.ledger.service.verify import verify_ledger
-from tests.conftest import run_on_server, url_of
+from tests.support.databases import new_database
 
 ACCOUNT, OTHER = 7001, 7002
 MOST_CENTS = 1_000_000_000_000
@@ -26,10 +26,8 @@ MOST_CENTS = 1_000_000_000_000
 @pytest.fixture(scope="module")
 def ledger_url(server_url: str, template: str) -> Iterator[str]:
     """One database for this module's tests."""
-    name = f"ledger_{uuid4().hex[:12]}"
-    run_on_server(server_url, f"create database {name} template {template}")
-    yield url_of(server_url, name)
-    run_on_server(server_url, f"drop database {name} with (force)")
+    with new_database(server_url, template=template, name="ledger") as url:
+        yield url
 
 
 @pytest.fixture

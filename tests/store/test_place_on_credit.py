@@ -5,7 +5,7 @@ import itertools
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -20,8 +20,9 @@ from fieldfare.orders import store
 from fieldfare.orders.model import Order, Party
 from fieldfare.orders.service.verify import verify_orders
 from fieldfare.orders.store import Placing, Verdict
-from tests.conftest import make_world, run_on_server, url_of
+from tests.support.databases import new_database
 from tests.support.placing import order_of, placing
+from tests.support.world import make_world
 
 TONNE = 1_000_000_000
 FRESH_ACCOUNTS = itertools.count(7001, 10)
@@ -84,8 +85,7 @@ class Shop:
             " where datname = current_database() and wait_event_type = 'Lock'"
         )
         async with asyncio.timeout(10):
-            # The server tells nobody when a statement begins to wait: it has to be asked.
-            while len(await self.rows(waiting)) < statements:  # noqa: ASYNC110 - see above
+            while len(await self.rows(waiting)) < statements:  # noqa: ASYNC110 - the server tells nobody
                 await asyncio.sleep(0.01)
 
     async def told(self, *orders: Order) -> list[tuple[str, UUID]]:
@@ -129,13 +129,9 @@ class Shop:
 @pytest.fixture(scope="module")
 def shared_url(server_url: str, template: str) -> Iterator[str]:
     """One database for this module's tests, with the demo's catalogue."""
-    name = f"credit_{uuid4().hex[:12]}"
-    run_on_server(server_url, f"create database {name} template {template}")
-    try:
-        asyncio.run(make_world(url_of(server_url, name)))
-        yield url_of(server_url, name)
-    finally:
-        run_on_server(server_url, f"drop database {name} with (force)")
+    with new_database(server_url, template=template, name="credit") as url:
+        asyncio.run(make_world(url))
+        yield url
 
 
 @pytest.fixture

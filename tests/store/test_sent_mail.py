@@ -1,7 +1,6 @@
 """A mail leaves once: claims, outcomes, and what rivals see of each other."""
 
 import asyncio
-from collections.abc import Iterator
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -13,25 +12,11 @@ from fieldfare.notifications import store
 from fieldfare.notifications.errors import MailUnderway
 from fieldfare.notifications.model import SentMail
 from fieldfare.notifications.service.sending import LEASE_S, send_once
-from tests.support.mail_sink import MailSink, plain_mail, running_sink
+from tests.support.mail_sink import MailSink, plain_mail
 
 MAIL = plain_mail()
 SUBJECT_ID = UUID("01a1ff78-8b8d-7463-854b-f2f09a220a3f")
 RIVALS = 8
-
-
-@pytest.fixture(scope="module")
-def shared_sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailSink]:
-    """One sink for the tests of this module."""
-    with running_sink(tmp_path_factory.mktemp("sink")) as sink:
-        yield sink
-
-
-@pytest.fixture
-def sink(shared_sink: MailSink) -> MailSink:
-    """The shared sink, empty and well."""
-    shared_sink.reset()
-    return shared_sink
 
 
 async def attempt(db: Database, sink: MailSink) -> bool:

@@ -6,27 +6,18 @@ is named by its row.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from fieldfare.catalog.service import load_catalogue, set_price
-from fieldfare.db.pool import Connection, connection, open_database, transaction
+from fieldfare.db.pool import Connection, open_database, transaction
 from fieldfare.orders import store
-from tests.conftest import run_on_server, url_of
-from tests.store.test_verify import (
-    BYTES,
-    damaged,
-    drop_checks,
-    findings,
-    open_card_order,
-    pay_card_order,
-    turned,
-    write,
-)
+from tests.support.damage import BYTES, damaged, drop_checks, findings, names, turned, write
+from tests.support.databases import new_database
+from tests.support.history import open_card_order, pay_card_order
 from tests.support.placing import placing, project_order_of, tree_order_of
 from tests.support.world import build_world
 
@@ -44,24 +35,9 @@ PURCHASE_COLUMNS = (
 @pytest.fixture(scope="module")
 def books(server_url: str, template: str) -> Iterator[str]:
     """The address of a database with a history of trees and projects."""
-    name = f"kinds_{uuid4().hex[:12]}"
-    run_on_server(server_url, f"create database {name} template {template}")
-    try:
-        asyncio.run(write_history(url_of(server_url, name)))
-        yield url_of(server_url, name)
-    finally:
-        run_on_server(server_url, f"drop database {name} with (force)")
-
-
-@pytest.fixture
-async def conn(books: str) -> AsyncIterator[Connection]:
-    """A connection to the books: what is damaged must be rolled back."""
-    db = await open_database(books, pool_size=2, application="tests")
-    try:
-        async with connection(db) as conn:
-            yield conn
-    finally:
-        await db.close()
+    with new_database(server_url, template=template, name="kinds") as url:
+        asyncio.run(write_history(url))
+        yield url
 
 
 async def write_history(url: str) -> None:
@@ -139,7 +115,7 @@ async def test_a_byte_turned_in_any_row_names_it(conn: Connection, table: str, c
             value = turned(row[column], rng.randrange(width), width, rng)
             async with damaged(conn):
                 await write(conn, table, column, row, value)
-                found = {(one.table, one.key) for one in await findings(conn)}
+                found = names(await findings(conn))
             if (table, f"id={row['id']}") not in found:
                 missed.append(f"{row['id']}: {row[column]} became {value}")
     assert missed == []
@@ -210,7 +186,7 @@ async def test_what_the_catalogue_never_sold_is_named(
             await conn.execute(
                 f"update orders.line set {of_line} where purchase_id = $1", victim["id"]
             )
-        found = {(one.table, one.key) for one in await findings(conn)}
+        found = names(await findings(conn))
     assert ("orders.purchase", f"id={victim['id']}") in found
 
 
@@ -255,7 +231,7 @@ async def test_a_line_gone_moved_or_doubled_is_named(
         lines = await conn.fetch(
             "select id from orders.line where purchase_id = $1", victim["purchase"]
         )
-        found = {(one.table, one.key) for one in await findings(conn)}
+        found = names(await findings(conn))
     named = {("orders.line", f"id={row['id']}") for row in lines}
     assert found & (named or {("orders.purchase", f"id={victim['purchase']}")})
 
@@ -266,5 +242,5 @@ async def test_an_accounts_trees_are_held_against_its_lines(conn: Connection) ->
             "update ledger.wallet set trees = trees + 1 where trees > 0 returning account_id"
         )
         assert row is not None
-        found = {(one.table, one.key) for one in await findings(conn)}
+        found = names(await findings(conn))
     assert ("ledger.wallet", f"account_id={row['account_id']}") in found

@@ -4,20 +4,17 @@ One history, over HTTP against the simulator, in dollars, euros and yen: refunds
 to cards and to credits, under way, failed at once, failed later and paid once more, made by others.
 """
 
-import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import date
-from typing import Any
 
 import pytest
 
-from fieldfare.cli.verify import CHECKS
-from fieldfare.db.pool import Connection, connection, open_database
-from fieldfare.kernel.findings import Finding
+from fieldfare.db.pool import Connection
 from fieldfare.ledger.service.credits import adjust_credits
 from fieldfare.payments.errors import RefundNotMade, RefundOutcomeUnknown
-from tests.store.test_verify import AMOUNTS, NO_ROWS_YET, damaged, drop_checks, turned
+from tests.store.test_verify_bytes import NO_ROWS_YET
 from tests.support.cards import CardShop, card_shop
+from tests.support.damage import AMOUNTS, damaged, drop_checks, findings, missed_bytes, names
 from tests.support.refunds import CREATE, LIST, bought, refund, refund_at_processor
 from tests.support.waiting import wait_until
 
@@ -43,7 +40,6 @@ COVERED = {
     "payments.refund.amount_minor": OF_ORDERS,
 }
 """Columns, and of which rows."""
-KEYS = {"orders.refund_line": ("refund_id", "line_id")}
 LEFT_TO_TOP_UPS = {"payments.refund.credits_cents"}
 
 
@@ -77,7 +73,7 @@ def give_back_to_cards(shop: CardShop, currency: str) -> None:
     with pytest.raises(RefundOutcomeUnknown):
         refund(shop, bought(shop, team)[0], 50)
     bought(shop, team)
-    work(shop)
+    shop.hear()
 
 
 def give_back_credits(shop: CardShop) -> None:
@@ -105,7 +101,7 @@ def pay_once_more(shop: CardShop) -> None:
         refund(shop, purchase_id, first)
         let_refunds_fail(shop, charge_id)
         refund_at_processor(shop, charge_id)
-        work(shop)
+        shop.hear()
         let_refunds_fail(shop, charge_id)
 
 
@@ -118,39 +114,7 @@ def let_refunds_fail(shop: CardShop, charge_id: str) -> None:
         return {one["status"] for one in made} == {"failed"}
 
     wait_until(have_failed)
-    work(shop)
-
-
-def work(shop: CardShop) -> None:
-    """Every event comes, and is worked on."""
-    shop.flush_events()
-    shop.work()
-
-
-@pytest.fixture
-async def conn(books: str) -> AsyncIterator[Connection]:
-    """A connection to the books: what is damaged must be rolled back."""
-    db = await open_database(books, pool_size=2, application="tests")
-    try:
-        async with connection(db) as conn:
-            yield conn
-    finally:
-        await db.close()
-
-
-async def findings(conn: Connection) -> list[Finding]:
-    """What all checks say."""
-    return [finding for _, check in CHECKS async for finding in check(conn)]
-
-
-def names(found: list[Finding]) -> set[tuple[str, str]]:
-    """The rows that are named."""
-    return {(finding.table, finding.key) for finding in found}
-
-
-def key_of(table: str, row: Any) -> str:
-    """A row as a finding names it."""
-    return " ".join(f"{key}={row[key]}" for key in KEYS.get(table, ("id",)))
+    shop.hear()
 
 
 async def test_books_that_agree_have_no_findings(conn: Connection) -> None:
@@ -189,29 +153,7 @@ async def test_no_amount_of_refunds_is_left_out(conn: Connection) -> None:
 
 @pytest.mark.parametrize("column", COVERED)
 async def test_any_byte_turned_names_its_row(conn: Connection, column: str) -> None:
-    rng = random.Random(column)
-    table, _, name = column.rpartition(".")
-    keys = KEYS.get(table, ("id",))
-    rows = await conn.fetch(
-        f"select {', '.join(keys)}, {name} from {table} where {COVERED[column]} order by {keys[0]}"
-    )
-    missed = []
-    async with damaged(conn):
-        await drop_checks(conn, table)
-        for place in range(8):
-            row = rng.choice(rows)
-            value = turned(row[name], place, 8, rng)
-            async with damaged(conn):
-                where = " and ".join(f"{key} = ${i}" for i, key in enumerate(keys, start=2))
-                await conn.execute(
-                    f"update {table} set {name} = $1 where {where}",
-                    value,
-                    *(row[key] for key in keys),
-                )
-                found = await findings(conn)
-            if (table, key_of(table, row)) not in names(found):
-                missed.append(f"byte {place} of {key_of(table, row)}: {row[name]} became {value}")
-    assert missed == []
+    assert await missed_bytes(conn, column, where=COVERED[column]) == []
 
 
 WHOLE = (

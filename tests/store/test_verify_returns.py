@@ -5,25 +5,18 @@ part, under way, failed at once and failed later, made by others; disputes open,
 orders and of top-ups whose credits were spent.
 """
 
-import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import date
-from typing import Any
 
 import pytest
 
-from fieldfare.cli.verify import CHECKS
-from fieldfare.db.pool import Connection, Database, connection, open_database
-from fieldfare.integrations.stripe.gateway import StripeGateway
-from fieldfare.kernel.findings import Finding
+from fieldfare.db.pool import Connection
 from fieldfare.payments.errors import RefundNotMade, RefundOutcomeUnknown
-from fieldfare.payments.service.top_ups.refunding import find_top_up_id, refund_top_up
-from tests.store.test_verify import damaged, drop_checks, turned
 from tests.support.cards import CardShop, Team, card_shop
+from tests.support.damage import damaged, drop_checks, findings, missed_bytes
+from tests.support.refunds import CREATE, LIST
+from tests.support.top_ups import TEN, refund
 
-CREATE = {"method": "POST", "path": "/v1/refunds"}
-LIST = {"method": "GET", "path": "/v1/refunds"}
-WIDTHS = {"bigint": 8, "smallint": 2}
 COVERED = {
     "payments.dispute.amount_minor": "true",
     "payments.dispute.credits_cents": "true",
@@ -34,7 +27,6 @@ COVERED = {
     "payments.top_up.returned_cents": "state = 'paid'",
 }
 """Columns, and of which rows."""
-KEYS = {"payments.dispute": "dispute_id", "payments.refund": "id", "payments.top_up": "id"}
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +59,7 @@ def give_back(shop: CardShop, currency: str) -> None:
         refund(shop, top_up(shop, team), 250)
     refund(shop, top_up(shop, shop.team("pm_card_refundFail", currency)))
     shop.stripe.advance(5)
-    work(shop)
+    shop.hear()
 
 
 def dispute(shop: CardShop, currency: str) -> None:
@@ -81,59 +73,20 @@ def dispute(shop: CardShop, currency: str) -> None:
     shop.dispute(top_up(shop, team), "lost", amount=321)
     assert shop.order(team, paymentMethod="credits", tons=1.2).status_code == 200
     shop.dispute(top_up(shop, team), "lost")
-    work(shop)
+    shop.hear()
     spent = shop.team(currency=currency)
     charge_id = top_up(shop, spent)
     assert shop.order(spent, paymentMethod="credits").status_code == 200
     shop.dispute(charge_id, "lost")
-    work(shop)
+    shop.hear()
     assert shop.owed(spent) > 0
 
 
-def work(shop: CardShop) -> None:
-    """Every event comes, and is worked on."""
-    shop.flush_events()
-    shop.work()
-
-
 def top_up(shop: CardShop, team: Team) -> str:
-    """$10.00 of credits; gives the charge."""
-    answer = shop.top_up(team, cents=1_000)
+    """Credits are bought, and what others do meanwhile is not heard of yet; gives the charge."""
+    answer = shop.top_up(team, cents=TEN)
     assert answer.status_code == 200, answer.text
     return str(answer.json()["id"])
-
-
-def refund(shop: CardShop, charge_id: str, amount_minor: int | None = None) -> None:
-    """An operator gives a top-up back."""
-
-    async def give(db: Database, gateway: StripeGateway) -> None:
-        async with connection(db) as conn:
-            top_up_id = await find_top_up_id(conn, charge_id)
-        assert top_up_id is not None
-        await refund_top_up(db, gateway, top_up_id, amount_minor=amount_minor, reason="a test")
-
-    shop.stage.do(give)
-
-
-@pytest.fixture
-async def conn(books: str) -> AsyncIterator[Connection]:
-    """A connection to the books: what is damaged must be rolled back."""
-    db = await open_database(books, pool_size=2, application="tests")
-    try:
-        async with connection(db) as conn:
-            yield conn
-    finally:
-        await db.close()
-
-
-async def findings(conn: Connection) -> list[Finding]:
-    """What all checks say."""
-    return [finding for _, check in CHECKS async for finding in check(conn)]
-
-
-def names(found: list[Finding]) -> set[tuple[str, str]]:
-    """The rows that are named."""
-    return {(finding.table, finding.key) for finding in found}
 
 
 async def test_books_that_agree_have_no_findings(conn: Connection) -> None:
@@ -160,28 +113,7 @@ async def test_the_history_is_varied(conn: Connection) -> None:
 
 @pytest.mark.parametrize("column", COVERED)
 async def test_any_byte_turned_names_its_row(conn: Connection, column: str) -> None:
-    rng = random.Random(column)
-    table, _, name = column.rpartition(".")
-    key = KEYS[table]
-    missed = []
-    async with damaged(conn):
-        await drop_checks(conn, table)
-        rows = await conn.fetch(
-            f"select {key} as key, {name} as value, pg_typeof({name})::text as type from {table}"
-            f" where {name} is not null and {COVERED[column]} order by {key}"
-        )
-        width = WIDTHS[rows[0]["type"]]
-        for place in range(width):
-            for row in rng.sample(rows, 2):
-                value = turned(row["value"], place, width, rng)
-                async with damaged(conn):
-                    await conn.execute(
-                        f"update {table} set {name} = $1 where {key} = $2", value, row["key"]
-                    )
-                    found = names(await findings(conn))
-                if (table, f"{key}={row['key']}") not in found:
-                    missed.append(f"byte {place} of {row['key']}: {row['value']} became {value}")
-    assert missed == []
+    assert await missed_bytes(conn, column, where=COVERED[column], rows_each=2) == []
 
 
 STRUCTURE = [
@@ -274,9 +206,10 @@ STRUCTURE = [
 @pytest.mark.parametrize(("damage", "table"), STRUCTURE)
 async def test_a_row_gone_or_moved_is_named(conn: Connection, damage: str, table: str) -> None:
     async with damaged(conn):
-        for name in KEYS:
-            await drop_checks(conn, name)
-        await drop_checks(conn, "orders.purchase")
+        for table_damaged in (
+            "orders.purchase", "payments.dispute", "payments.refund", "payments.top_up",
+        ):  # fmt: skip
+            await drop_checks(conn, table_damaged)
         await conn.execute(damage)
-        found: list[Any] = await findings(conn)
+        found = await findings(conn)
     assert table in {finding.table for finding in found}, found

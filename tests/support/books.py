@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from fieldfare.cli.verify import CHECKS, at_instant
+from fieldfare.cli.checks import CHECKS, at_instant
 from fieldfare.db.pool import Database, connection
 from fieldfare.integrations.stripe.gateway import StripeGateway
 from fieldfare.ledger.model import Book, BookTotals

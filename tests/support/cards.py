@@ -20,7 +20,7 @@ import psycopg
 from fieldfare.accounts import service as accounts
 from fieldfare.accounts.service.cards import keep_card
 from fieldfare.catalog.service import import_catalogue, load_preset
-from fieldfare.cli.verify import CHECKS
+from fieldfare.cli.checks import CHECKS
 from fieldfare.db.pool import Connection, Database, connection, open_database, transaction
 from fieldfare.integrations.stripe.gateway import (
     StripeGateway,
@@ -48,7 +48,7 @@ from fieldfare.payments.service.rates import set_rate
 from fieldfare.payments.service.refunds import REFUND_TOPIC
 from fieldfare.payments.service.top_ups.refund_ends import UNSETTLED_TOP_UP_REFUND_TOPIC
 from fieldfare.settings import Settings
-from tests.conftest import run_on_server, url_of
+from tests.support.databases import Statements, new_database
 from tests.support.server import running_api
 from tests.support.stripe_simulator import WEBHOOK_SECRET, StripeSimulator, running_stripe
 
@@ -134,11 +134,13 @@ class CardShop:
         self.stripe = stripe
         self.http = httpx.Client(base_url=base_url, timeout=30)
         self.stage = Stage(database_url, stripe)
+        self._statements = Statements(database_url)
 
     def begin(self) -> None:
         """Forget what other tests did; events are held back until they are asked for."""
         self.stripe.reset()
         self.sql("delete from notifications.outbox")
+        self.sql("delete from payments.inbox")
         self.sql("update payments.exception set resolved_at = now(), resolution = 'another test'"
                  " where resolved_at is null")  # fmt: skip
         for endpoint in self.stripe.truth("webhook_endpoints"):
@@ -158,6 +160,7 @@ class CardShop:
 
     def close(self) -> None:
         """Give everything back."""
+        self._statements.close()
         self.stage.close()
         self.http.close()
 
@@ -271,13 +274,16 @@ class CardShop:
         sent = self.stripe.post("events/flush")["data"]
         return [one["type"] for one in sent if one["status"] == 200]
 
+    def hear(self) -> list[str]:
+        """Every event that was held back comes, and is worked on; gives what each job said."""
+        self.flush_events()
+        return self.work()
+
     # What is true.
 
     def sql(self, query: str, *parameters: Any) -> list[Any]:
         """The rows of a query; none for a statement without any."""
-        with psycopg.connect(self.database_url) as conn:
-            cursor = conn.execute(query, parameters)
-            return cursor.fetchall() if cursor.description else []
+        return self._statements.run(query, parameters)
 
     def charges(self) -> list[dict[str, Any]]:
         """Every charge that the simulator truly made."""
@@ -402,15 +408,8 @@ def environment_of(shop: CardShop) -> dict[str, str]:
         "FIELDFARE_STRIPE_URL": shop.stripe.url,
         "FIELDFARE_STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
         "FIELDFARE_STRIPE_TIMEOUT": "5",
+        "FIELDFARE_STRIPE_CALLS_PER_SECOND": "1000",
     }
-
-
-@contextmanager
-def _database(server_url: str, template: str) -> Iterator[str]:
-    name = f"cards_{uuid4().hex[:12]}"
-    run_on_server(server_url, f"create database {name} template {template}")
-    yield url_of(server_url, name)
-    run_on_server(server_url, f"drop database {name} with (force)")
 
 
 async def _open_long_ago(database_url: str) -> None:
@@ -432,6 +431,7 @@ def settings_of(database_url: str, stripe: StripeSimulator) -> Settings:
         stripe_key=stripe.secret_key,
         stripe_url=stripe.url,
         stripe_timeout_s=TIMEOUT_S,
+        stripe_calls_per_second=1_000,
         stripe_webhook_secret=WEBHOOK_SECRET,
     )
 
@@ -442,7 +442,10 @@ def card_shop(server_url: str, template: str) -> Iterator[CardShop]:
 
     A test that starts its own processes lets `base_url` and `http` be theirs: `CardShop.move_to`.
     """
-    with _database(server_url, template) as url, running_stripe(None, NOWHERE) as stripe:
+    with (
+        new_database(server_url, template=template, name="cards") as url,
+        running_stripe(None, NOWHERE) as stripe,
+    ):
         asyncio.run(_open_long_ago(url))
         with running_api(settings_of(url, stripe)) as base_url:
             shop = CardShop(base_url, url, stripe)

@@ -4,8 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import psycopg
 
 from tests.support.world import World
+
+REPLAYED = "idempotency-replayed"
+"""The header of an answer that was given before."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,11 @@ class Api:
         """The credits of a token's account, in US cents."""
         balance: int = self.get("/api/credits/balance", token).json()["creditBalanceUsdCents"]
         return balance
+
+    def sql(self, query: str, *parameters: Any) -> list[Any]:
+        """The rows of a query."""
+        with psycopg.connect(self.database_url) as conn:
+            return conn.execute(query, parameters).fetchall()
 
     def auth(self, token: str | None = None) -> dict[str, str]:
         """The header of the live team, or of another token; none for an empty one."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import msgspec
+import psycopg
 
 from tests.support.client import Api
 
@@ -68,6 +69,37 @@ DONATED_TO = 31
 def plant(api: Api, token: str | None = None, **fields: Any) -> Any:
     """An order of three trees paid from credits unless `fields` say otherwise; its answer."""
     return _placed(api, "/api/tree-orders", token, {"amountOfTrees": 3, **fields})
+
+
+_MULTIPLY = """
+create temporary table number as
+select n, (left(o.hex, 12) || '70008' || lpad(to_hex(n), 15, '0'))::uuid as id
+from generate_series(1, %(orders)s) as n
+cross join (select replace(id::text, '-', '') as hex from orders.purchase) as o;
+
+create temporary table bought as select p.* from orders.purchase p cross join number;
+update bought b set id = n.id
+from (select ctid, row_number() over () as n from bought) c join number n using (n)
+where b.ctid = c.ctid;
+
+create temporary table lined as select l.* from orders.line l cross join number;
+update lined l set id = n.id, purchase_id = n.id
+from (select ctid, row_number() over () as n from lined) c join number n using (n)
+where l.ctid = c.ctid;
+
+insert into orders.purchase select * from bought;
+insert into orders.line select * from lined;
+analyze orders.purchase;
+analyze orders.line
+"""
+
+
+def plant_many(api: Api, orders: int) -> None:
+    """One order of three trees, the first of this database, and so many copies of it."""
+    plant(api)
+    with psycopg.connect(api.database_url) as conn:
+        for statement in _MULTIPLY.split(";"):
+            conn.execute(statement, {"orders": orders} if "%" in statement else None)
 
 
 def give(api: Api, token: str | None = None, **fields: Any) -> Any:

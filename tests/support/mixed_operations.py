@@ -83,8 +83,7 @@ class MixedRun:
 
     def hear(self) -> None:
         """The processor's events come, and whatever is due is done."""
-        self.shop.flush_events()
-        self.shop.work()
+        self.shop.hear()
 
     def team(self) -> Team:
         """Any team."""

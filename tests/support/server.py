@@ -11,13 +11,16 @@ import uvicorn
 import uvloop
 
 from fieldfare.app import create_app
+from fieldfare.http.pace import PacedProtocol
 from fieldfare.settings import Settings
 
 START_SECONDS = 20.0
 
 
 @contextmanager
-def running_api(settings: Settings) -> Iterator[str]:
+def running_api(
+    settings: Settings, *, protocol: type[PacedProtocol] = PacedProtocol
+) -> Iterator[str]:
     """Serve in a thread with a loop of its own; gives the base URL, and stops at the end."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -29,7 +32,7 @@ def running_api(settings: Settings) -> Iterator[str]:
         async with create_app(settings) as app:
             config = uvicorn.Config(
                 app,
-                http="httptools",
+                http=protocol,
                 lifespan="off",
                 access_log=False,
                 log_config=None,

@@ -7,7 +7,7 @@ import msgspec
 
 from fieldfare.accounts import service as accounts
 from fieldfare.catalog.service import import_catalogue, load_preset
-from fieldfare.db.pool import Connection, Database, transaction
+from fieldfare.db.pool import Connection, Database, open_database, transaction
 from fieldfare.http.principal import TokenKind
 from fieldfare.ledger.service.credits import adjust_credits
 
@@ -32,6 +32,15 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     poor_token: str
     """A team without a wallet."""
     revoked_token: str
+
+
+async def make_world(database_url: str) -> World:
+    """`build_world` for a test that is no coroutine itself."""
+    database = await open_database(database_url, pool_size=2, application="tests")
+    try:
+        return await build_world(database)
+    finally:
+        await database.close()
 
 
 async def build_world(db: Database) -> World:

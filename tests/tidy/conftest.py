@@ -1,24 +1,11 @@
 """What the tidy tests share: databases that live as long as one test module."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from uuid import uuid4
 
 import psycopg
 import pytest
 
-from tests.conftest import run_on_server, url_of
-
-
-@contextmanager
-def new_database(server_url: str, *, template: str = "template1") -> Iterator[str]:
-    """A new database, dropped at the end; gives its address."""
-    name = f"tidy_{uuid4().hex[:12]}"
-    run_on_server(server_url, f"create database {name} template {template}")
-    try:
-        yield url_of(server_url, name)
-    finally:
-        run_on_server(server_url, f"drop database {name} with (force)")
+from tests.support.databases import new_database
 
 
 @pytest.fixture(scope="module")

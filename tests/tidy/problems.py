@@ -12,7 +12,7 @@ from functools import cache
 import msgspec
 
 from fieldfare.http import refusals
-from fieldfare.http.answers import ErrorBody
+from fieldfare.http.encoding import ErrorBody
 from fieldfare.kernel.errors import ProblemError
 from tests.tidy.house import modules
 

@@ -114,12 +114,6 @@ def test_queries_are_loaded_in_their_own_folder_alone(graph: grimp.ImportGraph) 
     assert of_features == {"store"}
 
 
-def test_jobs_never_see_the_web_framework(graph: grimp.ImportGraph) -> None:
-    jobs = {m for m in graph.modules if m.startswith("fieldfare.") and "jobs" in m.split(".")}
-    litestar = {m for m in jobs if "litestar" in graph.find_modules_directly_imported_by(m)}
-    assert litestar == set()
-
-
 def test_the_simulators_know_only_the_kernel(graph: grimp.ImportGraph) -> None:
     both_ways = {
         (importer, imported)

@@ -17,8 +17,9 @@ import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
+from fieldfare.db.errors import MigrationRefused
 from fieldfare.db.migrate import migrate
-from fieldfare.db.revision import MigrationRefused, open_migrated_database
+from fieldfare.db.revision import open_migrated_database
 from tests.tidy.house import ROOT, SOURCE, VERSIONS
 
 NEXT_NUMBER = f"{len(list(VERSIONS.glob('*.sql'))) + 1:04}"
@@ -36,8 +37,8 @@ def upgrade():
 NEXT_SQL = "alter table accounts.account add column pronouns text;"
 MIGRATE = """
 import sys
+from fieldfare.db.errors import MigrationRefused
 from fieldfare.db.migrate import migrate
-from fieldfare.db.revision import MigrationRefused
 try:
     print(migrate(sys.argv[1]))
 except MigrationRefused as error:

@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.tidy.conftest import new_database
+from tests.support.databases import new_database
 from tests.tidy.house import NamedQuery, named_queries
 from tests.tidy.reach import queries_on_requests
 from tests.tidy.sql import names_in

@@ -7,11 +7,10 @@ sends them too and finds an answer that is not shown as it is.
 import json
 import tempfile
 from pathlib import Path
-from uuid import uuid4
 
 from fieldfare.db import embedded
 from fieldfare.db.migrate import migrate
-from tests.conftest import FAST_AND_FORGETFUL, run_on_server, url_of
+from tests.support.databases import FAST_AND_FORGETFUL, name_in, new_database
 from tests.support.documented import Documented, documented_shop
 from tests.support.examples import PAGES, Example, list_examples, shorten
 
@@ -23,12 +22,11 @@ def main() -> None:
             Path(folder) / "postgres", embedded.free_port(), options=FAST_AND_FORGETFUL
         )
         try:
-            template = f"template_{uuid4().hex[:12]}"
-            run_on_server(server.url, f"create database {template}")
-            migrate(url_of(server.url, template))
-            with documented_shop(server.url, template) as shop:
-                for page in PAGES:
-                    _write_page(page, shop)
+            with new_database(server.url, name="template") as url:
+                migrate(url)
+                with documented_shop(server.url, name_in(url)) as shop:
+                    for page in PAGES:
+                        _write_page(page, shop)
         finally:
             embedded.stop(server)
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from fieldfare.accounts.model import Profile
@@ -48,6 +49,16 @@ def test_a_portfolio_that_is_no_more_is_not_named() -> None:
     entry = feed_entry(changed(portfolio_id=999_999), public, preset_catalogue())
     assert (entry.portfolio_id, entry.portfolio_name) == (None, "Custom portfolio")
     assert entry.name == "Ada"
+
+
+def test_a_portfolio_of_one_account_s_own_is_named_only_of_who_is_public() -> None:
+    catalogue = preset_catalogue()
+    own = msgspec.structs.replace(catalogue.portfolios[12], account_id=1001)
+    catalogue = msgspec.structs.replace(catalogue, portfolios={12: own})
+    public = Profile(account_id=1001, name="Ada", image_url=None, profile_url=None)
+    assert feed_entry(PURCHASE, public, catalogue).portfolio_id == 12
+    entry = feed_entry(PURCHASE, None, catalogue)
+    assert (entry.portfolio_id, entry.portfolio_name) == (None, "Custom portfolio")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ TREE = [
     (errors.Unavailable, 503, "unavailable", 1),
     (errors.AnswerLost, 503, "unavailable", 1),
     (errors.Contended, 503, "unavailable", 1),
+    (errors.HeldUp, 503, "unavailable", 1),
 ]
 
 
