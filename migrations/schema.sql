@@ -1544,6 +1544,18 @@ CREATE TABLE payments.inbox (
 
 COMMENT ON TABLE payments.inbox IS 'Events of the processor, each inserted once and then worked on.';
 
+CREATE TABLE payments.pace (
+    is_current boolean DEFAULT true NOT NULL,
+    next_at timestamp with time zone NOT NULL,
+    background_at timestamp with time zone NOT NULL,
+    CONSTRAINT pace_is_current_check CHECK (is_current)
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE payments.pace IS 'When the card processor may be called next; one row, from which every process reserves its turns.';
+
+COMMENT ON COLUMN payments.pace.background_at IS 'No turn before this for what no client waits for.';
+
 CREATE TABLE payments.payment_first (
     id uuid CONSTRAINT payment_id_not_null NOT NULL,
     subject text CONSTRAINT payment_subject_not_null NOT NULL,
@@ -1859,6 +1871,9 @@ ALTER TABLE ONLY payments.inbox
 
 ALTER TABLE ONLY payments.inbox
     ADD CONSTRAINT inbox_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY payments.pace
+    ADD CONSTRAINT pace_pkey PRIMARY KEY (is_current);
 
 ALTER TABLE ONLY payments.payment
     ADD CONSTRAINT payment_pkey PRIMARY KEY (id);

@@ -1,6 +1,6 @@
 """`create_app`: the only place where the parts are put together."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +16,7 @@ from fieldfare.catalog.service import CatalogueCache, preset_catalogue
 from fieldfare.db.changes import ChangeFeed, following
 from fieldfare.db.revision import open_migrated_database
 from fieldfare.http.auth import TokenCache
+from fieldfare.http.door import Door
 from fieldfare.http.edge import Edge, handlers_of
 from fieldfare.http.middleware import RequestLog
 from fieldfare.http.refusals import EXCEPTION_HANDLERS
@@ -25,6 +26,7 @@ from fieldfare.integrations.stripe.gateway import close_gateway, open_gateway
 from fieldfare.orders.service.desk import LiveOrderDesk
 from fieldfare.orders.service.group_commit import GroupCommit
 from fieldfare.payments.service.inbox import LiveEventDesk
+from fieldfare.payments.service.pace import pace_of_requests
 from fieldfare.payments.service.rates import RateCache
 from fieldfare.payments.service.top_ups import LiveTopUpDesk
 from fieldfare.routes import ROUTES
@@ -32,6 +34,7 @@ from fieldfare.sandbox.desk import SandboxDesk
 from fieldfare.settings import Settings, SettingsRefused
 
 STATIC = Path(__file__).parent / "web" / "static"
+ORDER_PATHS = frozenset(route.path for route in ROUTES if route.is_order)
 
 
 @dataclass(frozen=True)
@@ -40,13 +43,23 @@ class LiveDesk(LiveOrderDesk, LiveTopUpDesk, LiveHistoryDesk, LiveEventDesk, Fee
 
 
 @asynccontextmanager
-async def create_app(settings: Settings) -> AsyncIterator[ASGIApp]:
+async def create_app(
+    settings: Settings, *, is_stopping: Callable[[], bool] = lambda: False
+) -> AsyncIterator[ASGIApp]:
     """The application for `settings`, connected for as long as the block runs.
+
+    Once `is_stopping`, every request is refused with 503.
 
     Raises `SettingsRefused` or `MigrationRefused` if it cannot be: one line with the next step.
     """
-    async with _open_edge(settings) as edge:
-        yield RequestLog(_litestar(edge))
+    async with _open_edge(settings, is_stopping) as edge:
+        door = Door(
+            _litestar(edge),
+            is_stopping=is_stopping,
+            why_busy=edge.live_desk.commits.why_busy,
+            order_paths=ORDER_PATHS,
+        )
+        yield RequestLog(door)
 
 
 def _litestar(edge: Edge) -> Litestar:
@@ -63,7 +76,7 @@ def _litestar(edge: Edge) -> Litestar:
 
 
 @asynccontextmanager
-async def _open_edge(settings: Settings) -> AsyncIterator[Edge]:
+async def _open_edge(settings: Settings, is_stopping: Callable[[], bool]) -> AsyncIterator[Edge]:
     if settings.database_url is None:
         raise SettingsRefused(
             "DATABASE_URL is not set; name a PostgreSQL server, or use `fieldfare up`, which "
@@ -73,7 +86,10 @@ async def _open_edge(settings: Settings) -> AsyncIterator[Edge]:
         settings.database_url, pool_size=settings.pool_size, application="fieldfare-api"
     )
     gateway = open_gateway(
-        settings.stripe_key or "", settings.stripe_url, request_s=settings.stripe_timeout_s
+        settings.stripe_key or "",
+        settings.stripe_url,
+        request_s=settings.stripe_timeout_s,
+        pace=pace_of_requests(db, settings.stripe_calls_per_second, is_stopping=is_stopping),
     )
     try:
         async with following(ChangeFeed(db)) as feed:

@@ -19,12 +19,13 @@ import msgspec
 import structlog
 
 from fieldfare.db import held, partitions
-from fieldfare.db.pool import DATABASE_DOWN, Database, transaction
+from fieldfare.db.pool import DATABASE_DOWN, Database, connection, transaction
 from fieldfare.http import idempotency
 from fieldfare.impact.jobs import rebuild_feed, refresh_ranking_once
 from fieldfare.integrations.mail import MailServer, MailUnavailable, Security
 from fieldfare.integrations.stripe.gateway import StripeGateway, close_gateway, open_gateway
 from fieldfare.kernel import limits
+from fieldfare.kernel.clock import rfc3339
 from fieldfare.kernel.errors import Unavailable
 from fieldfare.notifications.errors import MailUnderway
 from fieldfare.orders import jobs as order_jobs
@@ -37,6 +38,7 @@ from fieldfare.payments.jobs import (
 )
 from fieldfare.payments.service import balance
 from fieldfare.payments.service.inbox import delete_old_events
+from fieldfare.payments.service.pace import pace_of_background
 from fieldfare.payments.service.refill_mail import send_refill_failed
 from fieldfare.payments.service.refills import sweep_refills
 from fieldfare.settings import Settings, SettingsRefused
@@ -75,7 +77,10 @@ def make_context(db: Database, settings: Settings) -> JobContext:
     gateway = None
     if settings.stripe_key is not None:
         gateway = open_gateway(
-            settings.stripe_key, settings.stripe_url, request_s=settings.stripe_timeout_s
+            settings.stripe_key,
+            settings.stripe_url,
+            request_s=settings.stripe_timeout_s,
+            pace=pace_of_background(db, settings.stripe_calls_per_second),
         )
     return JobContext(db=db, settings=settings, gateway=gateway, mail=_mail_server(settings))
 
@@ -149,9 +154,20 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def make_partitions(ctx: JobContext) -> Outcome:
-    """Lay out the partitions of the months to come."""
-    async with transaction(ctx.db) as conn:
-        made = await partitions.make_partitions(conn)
+    """Lay out the partitions of the months to come, each month's in a transaction of its own.
+
+    First it tells of tables that are about to run out of them: then it has failed for months.
+    """
+    async with connection(ctx.db) as conn:
+        for found in await partitions.list_running_out(conn):
+            _log.error("partitions_run_out", table=found.table, until=rfc3339(found.until))
+    made = 0
+    for months_ahead in range(partitions.MONTHS_AHEAD + 1):
+        async with transaction(ctx.db) as conn:
+            made_now = await partitions.make_partitions(conn, months_ahead)
+        if made_now is None:
+            return {"partitions_made": made, "skipped": "another worker is at it"}
+        made += made_now
     return {"partitions_made": made}
 
 
@@ -317,7 +333,7 @@ async def import_balance(ctx: JobContext) -> Outcome:
 
 SCHEDULES = (
     Schedule(
-        name="make_partitions", cron="7 2 * * *", run=make_partitions, limit_s=60, at_start=True
+        name="make_partitions", cron="7 * * * *", run=make_partitions, limit_s=60, at_start=True
     ),
     Schedule(
         name="refresh_ranking", cron="* * * * *", run=refresh_ranking, limit_s=30, at_start=True

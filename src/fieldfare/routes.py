@@ -13,7 +13,7 @@ ROUTES = (
     Route("GET", "/healthz", health.healthz, needs="nothing"),
     Route("GET", "/readyz", health.readyz, needs="nothing"),
     Route("GET", "/api/portfolios", catalog.list_portfolios, needs="nothing", any_origin=True),
-    Route("POST", "/api/offset-orders", orders.place_offset_order),
+    Route("POST", "/api/offset-orders", orders.place_offset_order, is_order=True),
     Route("GET", "/api/offset-orders", impact.list_offset_orders),
     Route(
         "GET",
@@ -25,9 +25,9 @@ ROUTES = (
     Route("GET", "/api/tree-orders", impact.list_tree_orders),
     Route("GET", "/api/project-donations", impact.list_project_donations),
     Route("GET", "/api/purchases", impact.list_purchases),
-    Route("POST", "/api/tree-orders", orders.place_tree_order),
+    Route("POST", "/api/tree-orders", orders.place_tree_order, is_order=True),
     Route("POST", "/api/tree-orders/preview", orders.preview_tree_order),
-    Route("POST", "/api/project-orders", orders.place_project_order),
+    Route("POST", "/api/project-orders", orders.place_project_order, is_order=True),
     Route("GET", "/api/orders/{purchase_id:str}", orders.get_order),
     Route(
         "POST",

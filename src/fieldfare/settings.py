@@ -38,6 +38,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`FIELDFARE_STRIPE_URL`: where the processor's API is; the demo names its simulator."""
     stripe_timeout_s: float = 25.0
     """`FIELDFARE_STRIPE_TIMEOUT`: whole seconds, 1 to 28, that one call to it may take."""
+    stripe_calls_per_second: int = 25
+    """`FIELDFARE_STRIPE_CALLS_PER_SECOND`: to it, by all processes together, 1 to 1,000; the same
+    for every process."""
     stripe_webhook_secret: str | None = None
     """`FIELDFARE_STRIPE_WEBHOOK_SECRET`: what the processor signs its events with."""
     rates_url: str | None = None
@@ -61,8 +64,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     adjust_alone_up_to_cents: int = 10_000
     """`FIELDFARE_ADJUST_ALONE_UP_TO`, in whole US dollars, here in cents: the largest change of an
     account's credits that one operator may make; above it, two are needed."""
+    processes: int | None = None
+    """`FIELDFARE_PROCESSES`: processes of the API, 1 to 64; without it, as many as there are cores
+    to use, as far as the database's connections go."""
     pool_size: int = 10
-    """`FIELDFARE_POOL_SIZE`: database connections of one process, 2 to 200."""
+    """`FIELDFARE_POOL_SIZE`: database connections of one process, 2 to 200; the worker is one too,
+    so that the whole needs (processes + 1) times as many."""
     log_level: str = "info"
     """`FIELDFARE_LOG_LEVEL`: debug, info, warning or error."""
 
@@ -81,6 +88,9 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         stripe_url=_url(environ, "FIELDFARE_STRIPE_URL", "https://api.stripe.com"),
         # Below the time for which a request counts as being under way: `payments.rules`.
         stripe_timeout_s=_whole(environ, "FIELDFARE_STRIPE_TIMEOUT", default=25, low=1, high=28),
+        stripe_calls_per_second=_whole(
+            environ, "FIELDFARE_STRIPE_CALLS_PER_SECOND", default=25, low=1, high=1_000
+        ),
         stripe_webhook_secret=_secret(environ, "FIELDFARE_STRIPE_WEBHOOK_SECRET"),
         rates_url=environ.get("FIELDFARE_RATES_URL") or None,
         smtp_host=environ.get("FIELDFARE_SMTP_HOST") or None,
@@ -93,6 +103,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         refills_per_day=_whole(environ, "FIELDFARE_REFILLS_PER_DAY", default=5, low=1, high=100),
         adjust_alone_up_to_cents=100
         * _whole(environ, "FIELDFARE_ADJUST_ALONE_UP_TO", default=100, low=0, high=1_000_000),
+        processes=_processes(environ),
         pool_size=_whole(environ, "FIELDFARE_POOL_SIZE", default=10, low=2, high=200),
         log_level=_one_of(environ, "FIELDFARE_LOG_LEVEL", ("info", "debug", "warning", "error")),
     )
@@ -134,6 +145,12 @@ def _url(environ: Mapping[str, str], name: str, default: str) -> str:
     if not url.startswith(("http://", "https://")):
         raise SettingsRefused(f"{name} must start with http:// or https://, not {url!r}")
     return url
+
+
+def _processes(environ: Mapping[str, str]) -> int | None:
+    if not environ.get("FIELDFARE_PROCESSES"):
+        return None
+    return _whole(environ, "FIELDFARE_PROCESSES", default=1, low=1, high=64)
 
 
 def _whole(environ: Mapping[str, str], name: str, *, default: int, low: int, high: int) -> int:

@@ -14,8 +14,9 @@ from msgspec import UNSET
 from fieldfare.catalog.model import Catalogue, Portfolio
 from fieldfare.catalog.schemas import FullList, ShortList, full_portfolio, short_portfolio
 from fieldfare.catalog.service import CatalogDesk, portfolios_for
-from fieldfare.http.answers import bytes_answer, encode_json
+from fieldfare.http.answers import bytes_answer
 from fieldfare.http.call import OpenCall
+from fieldfare.http.encoding import encode_json
 
 
 class Form(msgspec.Struct, frozen=True):

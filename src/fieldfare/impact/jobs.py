@@ -10,7 +10,7 @@ from datetime import datetime
 from fieldfare.catalog.service import load_catalogue
 from fieldfare.db.locks import try_lock
 from fieldfare.db.pool import Database, transaction
-from fieldfare.http.answers import encode_json
+from fieldfare.http.encoding import encode_json
 from fieldfare.impact.schemas import feed_row
 from fieldfare.impact.service.feed import list_entries, lock_feed, save_feed
 from fieldfare.impact.service.history import refresh_ranking

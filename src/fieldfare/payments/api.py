@@ -2,10 +2,9 @@
 
 from litestar import Response
 
-from fieldfare.http.answers import bytes_answer, json_answer
+from fieldfare.http.answers import bytes_answer, json_answer, replay
 from fieldfare.http.call import Call, OpenCall
-from fieldfare.http.idempotency import StoredAnswer, replay
-from fieldfare.kernel.errors import ProblemError
+from fieldfare.http.idempotency import StoredAnswer
 from fieldfare.payments.errors import NoExchangeRate
 from fieldfare.payments.model import TopUpQuote, TopUpRequest
 from fieldfare.payments.rules import quote_top_up
@@ -19,19 +18,17 @@ async def top_up_credits(call: Call[TopUpDesk]) -> Response[bytes]:
     call.require_writer()
     asked = read_top_up(await call.fields())
     key = None if call.principal.is_test else call.key(asked)
-    try:
-        quote = await _quote_top_up(call, asked)
-    except ProblemError:
-        # It would be refused now, but the first request with this key may have gone through.
-        stored = await call.desk.find_top_up_answer(key) if key else None
-        if stored is None:
-            raise
+    stored = await call.desk.find_top_up_answer(key) if key else None
+    if stored is not None:
         return replay(stored)
-    done = await call.desk.top_up(call.principal, quote, key)
+    # What is to be refused is refused before it waits for its turn; the rate is that of its turn.
+    await _quote(call, asked)
+    async with call.desk.turn(call.principal, call.leaving, by_card_only=True):
+        done = await call.desk.top_up(call.principal, await _quote(call, asked), key)
     return replay(done) if isinstance(done, StoredAnswer) else bytes_answer(done)
 
 
-async def _quote_top_up(call: Call[TopUpDesk], asked: TopUpRequest) -> TopUpQuote:
+async def _quote(call: Call[TopUpDesk], asked: TopUpRequest) -> TopUpQuote:
     try:
         exchange = await call.desk.exchange(call.principal)
     except NoExchangeRate as error:

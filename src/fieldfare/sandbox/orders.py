@@ -1,6 +1,7 @@
 """Orders in test mode: priced like any other, and recorded nowhere."""
 
 import re
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -9,6 +10,7 @@ from fieldfare.catalog.model import Catalogue
 from fieldfare.db.ids import new_id
 from fieldfare.http.idempotency import RequestKey, StoredAnswer
 from fieldfare.http.principal import Principal
+from fieldfare.integrations.stripe.pace import Leaving
 from fieldfare.kernel.ids import instant_of
 from fieldfare.ledger.errors import InsufficientCredits
 from fieldfare.orders.errors import OrderNotFound
@@ -50,6 +52,12 @@ class SandboxOrderDesk:
     async def exchange(self, principal: Principal) -> Exchange:
         """US dollars, whatever the account's currency is."""
         return IN_DOLLARS
+
+    def turn(
+        self, principal: Principal, leaving: Leaving, *, by_card_only: bool = False
+    ) -> AbstractAsyncContextManager[None]:
+        """At once: no processor is asked."""
+        return nullcontext()
 
     def draw(self, principal: Principal, quote: Quote, party: Party, *, receipt: bool) -> Order:
         """An order that is recorded nowhere."""

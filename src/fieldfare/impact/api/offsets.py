@@ -12,8 +12,9 @@ from uuid import UUID
 
 from litestar import Response
 
-from fieldfare.http.answers import encode_json, json_answer
+from fieldfare.http.answers import json_answer
 from fieldfare.http.call import Call
+from fieldfare.http.encoding import encode_json
 from fieldfare.impact.api.paged import (
     Read,
     all_pages,

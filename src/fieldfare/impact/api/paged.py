@@ -16,8 +16,9 @@ import msgspec
 from litestar import Response
 from litestar.response import Stream
 
-from fieldfare.http.answers import CONTENT_TYPE, encode_json, json_answer
+from fieldfare.http.answers import json_answer
 from fieldfare.http.call import Call
+from fieldfare.http.encoding import CONTENT_TYPE, encode_json
 from fieldfare.http.paging import (
     id_parameter,
     instant_parameter,

@@ -2,15 +2,15 @@
 
 The SDK's own retries are off: what may be sent again, and until when, is decided by
 `payments.rules`, which knows when it was first sent. No call outlasts its time, however slowly the
-answer trickles in, and none is made while a transaction is open.
+answer trickles in, none is made while a transaction is open, and each keeps to the `pace`.
 """
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import stripe
 
 from fieldfare.db.pool import assert_no_transaction
 from fieldfare.integrations.stripe.answers import code_of, id_of, metadata_of, not_begun, reason_of
@@ -23,7 +23,11 @@ from fieldfare.integrations.stripe.model import (
     Outcome,
     Unknown,
 )
-from fieldfare.integrations.stripe.transport import Transport
+from fieldfare.integrations.stripe.pace import Leaving, Pace
+from fieldfare.integrations.stripe.sdk import stripe
+
+if TYPE_CHECKING:
+    from fieldfare.integrations.stripe.transport import Transport
 
 API_VERSION = "2026-10-28.endive"
 DEFAULT_URL = "https://api.stripe.com"
@@ -34,16 +38,23 @@ PAGE = 100
 class StripeGateway(msgspec.Struct, frozen=True):
     """A way to one account of the processor."""
 
-    client: stripe.StripeClient
-    transport: Transport
+    client: "stripe.StripeClient"
+    transport: "Transport"
+    pace: Pace | None
 
 
-def open_gateway(api_key: str, url: str, *, request_s: float = REQUEST_SECONDS) -> StripeGateway:
-    """A gateway that calls `url` with `api_key`, each call within `request_s` seconds.
+def open_gateway(
+    api_key: str, url: str, *, request_s: float = REQUEST_SECONDS, pace: Pace | None = None
+) -> StripeGateway:
+    """A gateway that calls `url` with `api_key`, each call within `request_s` seconds of its turn.
 
-    Nothing is sent yet. `close_gateway` gives its connections back.
+    Without a `pace`, for what has no database to share one by, each call goes out at once. Nothing
+    is sent yet. `close_gateway` gives its connections back.
     """
-    transport = Transport(request_s)
+    # Loaded here, and with it the SDK: who opens no gateway does not pay for them.
+    from fieldfare.integrations.stripe.transport import Transport
+
+    transport = Transport(request_s, pace)
     client = stripe.StripeClient(
         api_key,
         stripe_version=API_VERSION,
@@ -51,12 +62,37 @@ def open_gateway(api_key: str, url: str, *, request_s: float = REQUEST_SECONDS) 
         max_network_retries=0,
         http_client=transport,
     )
-    return StripeGateway(client, transport)
+    return StripeGateway(client, transport, pace)
 
 
 async def close_gateway(gateway: StripeGateway) -> None:
     """Give the connections back; nothing may be under way."""
+    if gateway.pace is not None:
+        await gateway.pace.close()
     await gateway.transport.close_async()
+
+
+def looking(gateway: StripeGateway) -> "AbstractAsyncContextManager[object]":
+    """For a short look at the database before a `turn`: few at a time, in the order of arrival.
+
+    Thousands that come at once would else take every connection from those whose turn it is.
+    """
+    return nullcontext() if gateway.pace is None else gateway.pace.looking
+
+
+@asynccontextmanager
+async def turn(
+    gateway: StripeGateway, leaving: Leaving | None = None, *, is_begun: bool = False
+) -> AsyncIterator[None]:
+    """Wait until it may be called; the first call within the block waits no more: `Pace.turn`.
+
+    For what must not be recorded, or leased, while it waits. Raises `Unavailable`.
+    """
+    if gateway.pace is None:
+        yield
+        return
+    async with gateway.pace.turn(leaving, is_begun=is_begun):
+        yield
 
 
 async def create_intent(gateway: StripeGateway, request: bytes, key: str) -> Outcome:
@@ -169,7 +205,7 @@ async def delete_customer(gateway: StripeGateway, customer: str) -> bool:
     return True
 
 
-def _not_deleted(customer: str, error: stripe.StripeError) -> ProcessorAway:
+def _not_deleted(customer: str, error: "stripe.StripeError") -> ProcessorAway:
     return ProcessorAway(
         f"The card processor did not delete the customer {customer} ({reason_of(error)}). "
         "Try again later, or delete it in the processor's dashboard."
@@ -181,7 +217,7 @@ async def _intents(
     created_from: datetime,
     customer: str | None,
     created_to: datetime | None = None,
-) -> AsyncIterator[stripe.PaymentIntent]:
+) -> "AsyncIterator[stripe.PaymentIntent]":
     created = {"gte": int(created_from.timestamp())}
     if created_to is not None:
         created["lt"] = int(created_to.timestamp())
@@ -198,11 +234,11 @@ async def _intents(
             parameters["starting_after"] = page.data[-1].id
 
 
-def _subject_id(intent: stripe.PaymentIntent) -> str | None:
+def _subject_id(intent: "stripe.PaymentIntent") -> str | None:
     return metadata_of(intent).get("subject_id")
 
 
-def _outcome_of_intent(intent: stripe.PaymentIntent) -> Outcome:
+def _outcome_of_intent(intent: "stripe.PaymentIntent") -> Outcome:
     match intent.status:
         case "succeeded" if intent.latest_charge is not None:
             return Charged(
@@ -226,7 +262,7 @@ def _outcome_of_intent(intent: stripe.PaymentIntent) -> Outcome:
             return Unknown(reason=f"the intent is {status}")
 
 
-def _outcome_of_error(error: stripe.StripeError) -> Outcome:
+def _outcome_of_error(error: "stripe.StripeError") -> Outcome:
     if not isinstance(error, stripe.CardError):
         return not_begun(error)
     code = code_of(error) or "unknown"

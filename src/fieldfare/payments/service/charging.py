@@ -23,7 +23,7 @@ from fieldfare.http.idempotency import (
     in_flight,
     look_at_key,
 )
-from fieldfare.integrations.stripe.gateway import StripeGateway
+from fieldfare.integrations.stripe.gateway import StripeGateway, looking
 from fieldfare.integrations.stripe.model import Card, Unknown
 from fieldfare.kernel.errors import AnswerLost, ProblemError
 from fieldfare.payments import rules
@@ -105,7 +105,7 @@ async def find_first_answer(
     What the key stands for is settled first if its outcome was not known. Raises 409 or 422 for the
     key, and `PaymentOutcomeUnknown`.
     """
-    async with connection(db) as conn:
+    async with looking(gateway), connection(db) as conn:
         verdict = await look_at_key(conn, key)
     return await _first_answer(db, gateway, goods, key, verdict)
 

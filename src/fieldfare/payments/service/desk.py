@@ -2,17 +2,24 @@
 
 The rate of a request is the one that the process keeps in memory; a job, which has no such memory,
 reads it (`get_exchange`).
+
+A charge waits for its turn at the processor before anything of it is recorded, for minutes if many
+want one. So whoever uses `turn` asks for prices and rates within it, as they are by then.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from fieldfare.db.pool import Connection, Database
+from fieldfare.accounts.service import find_card
+from fieldfare.db.pool import Connection, Database, connection
 from fieldfare.http.principal import Principal
-from fieldfare.integrations.stripe.gateway import StripeGateway
+from fieldfare.integrations.stripe.gateway import StripeGateway, looking, turn
+from fieldfare.integrations.stripe.pace import Leaving
 from fieldfare.kernel.currency import get_currency
 from fieldfare.payments import store
-from fieldfare.payments.errors import NoExchangeRate
+from fieldfare.payments.errors import NoExchangeRate, NoPaymentMethod
 from fieldfare.payments.model import Exchange, RecordedRate
 from fieldfare.payments.rules import IN_DOLLARS
 from fieldfare.payments.service.rates import RateCache
@@ -23,6 +30,15 @@ class PaymentDesk(Protocol):
 
     async def exchange(self, principal: Principal) -> Exchange:
         """What a card of this account is charged in; raises `NoExchangeRate`."""
+        ...
+
+    def turn(
+        self, principal: Principal, leaving: Leaving, *, by_card_only: bool = False
+    ) -> AbstractAsyncContextManager[None]:
+        """Wait until a card of this account may be charged, as long as `leaving` has not returned.
+
+        Raises `NoPaymentMethod` rather than wait for nothing, and `Unavailable`.
+        """
         ...
 
 
@@ -39,6 +55,17 @@ class LivePaymentDesk:
         if principal.currency == IN_DOLLARS.currency.code:
             return IN_DOLLARS
         return exchange_of(principal.currency, await self.rates.find_rate(principal.currency))
+
+    @asynccontextmanager
+    async def turn(
+        self, principal: Principal, leaving: Leaving, *, by_card_only: bool = False
+    ) -> AsyncIterator[None]:
+        """See `PaymentDesk`."""
+        async with looking(self.gateway), connection(self.db) as conn:
+            if await find_card(conn, principal.account_id) is None:
+                raise NoPaymentMethod(by_card_only=by_card_only)
+        async with turn(self.gateway, leaving):
+            yield
 
 
 async def get_exchange(conn: Connection, currency: str) -> Exchange:

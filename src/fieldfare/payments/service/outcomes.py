@@ -15,6 +15,7 @@ from fieldfare.integrations.stripe.gateway import (
     cancel_intent,
     create_intent,
     find_intent,
+    turn,
 )
 from fieldfare.integrations.stripe.model import (
     Charged,
@@ -59,13 +60,15 @@ async def find_out(
 
 
 async def _send_again(db: Database, gateway: StripeGateway, payment: Payment) -> Outcome:
-    async with transaction(db) as conn:
-        leased = await store.lease_payment(
-            conn, payment.id, lease=rules.REQUEST_LEASE, resend_within=rules.RESEND_WITHIN
-        )
-    if not leased:
-        return Unknown(reason="somebody else settled it, or waits for its answer")
-    outcome = await send(db, gateway, payment)
+    # The lease, and the instant that it was sent at, count from when it goes out.
+    async with turn(gateway, is_begun=True):
+        async with transaction(db) as conn:
+            leased = await store.lease_payment(
+                conn, payment.id, lease=rules.REQUEST_LEASE, resend_within=rules.RESEND_WITHIN
+            )
+        if not leased:
+            return Unknown(reason="somebody else settled it, or waits for its answer")
+        outcome = await send(db, gateway, payment)
     if not isinstance(outcome, NotExecuted):
         return outcome
     # This try did not begin; that says nothing of the earlier ones.

@@ -14,7 +14,7 @@ from fieldfare.accounts import service as accounts
 from fieldfare.accounts.model import Refill
 from fieldfare.db.ids import new_id
 from fieldfare.db.pool import Connection, Database, connection, transaction
-from fieldfare.integrations.stripe.gateway import StripeGateway
+from fieldfare.integrations.stripe.gateway import StripeGateway, turn
 from fieldfare.ledger.service.credits import get_wallet, list_balances
 from fieldfare.notifications.service.outbox import tell
 from fieldfare.payments import rules, store
@@ -79,15 +79,16 @@ async def _charge(db: Database, gateway: StripeGateway, refill: Refill, per_day:
     async with connection(db) as conn:
         account = await accounts.get_account(conn, refill.account_id)
         exchange = await get_exchange(conn, account.currency)
-    await charge_top_up(
-        db,
-        gateway,
-        account_id=refill.account_id,
-        amount_cents=refill.amount_cents,
-        exchange=exchange,
-        origin="refill",
-        admit=admit,
-    )
+    async with turn(gateway):
+        await charge_top_up(
+            db,
+            gateway,
+            account_id=refill.account_id,
+            amount_cents=refill.amount_cents,
+            exchange=exchange,
+            origin="refill",
+            admit=admit,
+        )
 
 
 async def _why_not(conn: Connection, refill: Refill | None, per_day: int) -> str | None:

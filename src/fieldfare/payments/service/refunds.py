@@ -17,7 +17,7 @@ from uuid import UUID
 from fieldfare.db.ids import new_id
 from fieldfare.db.pool import Connection, Database, connection, transaction
 from fieldfare.integrations.stripe.errors import ProcessorAway
-from fieldfare.integrations.stripe.gateway import StripeGateway
+from fieldfare.integrations.stripe.gateway import StripeGateway, turn
 from fieldfare.integrations.stripe.model import (
     NotExecuted,
     Refunded,
@@ -94,13 +94,15 @@ async def find_out_refund(
 
 
 async def _send_again(db: Database, gateway: StripeGateway, refund: Refund) -> RefundOutcome:
-    async with transaction(db) as conn:
-        leased = await store.lease_refund(
-            conn, refund.id, lease=rules.REQUEST_LEASE, resend_within=rules.RESEND_WITHIN
-        )
-    if not leased:
-        return Unknown(reason="somebody else settled it, or waits for its answer")
-    outcome = await send_refund(db, gateway, refund)
+    # The lease, and the instant that it was sent at, count from when it goes out.
+    async with turn(gateway, is_begun=True):
+        async with transaction(db) as conn:
+            leased = await store.lease_refund(
+                conn, refund.id, lease=rules.REQUEST_LEASE, resend_within=rules.RESEND_WITHIN
+            )
+        if not leased:
+            return Unknown(reason="somebody else settled it, or waits for its answer")
+        outcome = await send_refund(db, gateway, refund)
     if not isinstance(outcome, NotExecuted):
         return outcome
     # This try did not begin; that says nothing of the earlier ones.

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from fieldfare.db.pool import Connection, Database, connection, retry_deadlocks, transaction
-from fieldfare.http.answers import encode_problem
+from fieldfare.http.encoding import encode_problem
 from fieldfare.http.idempotency import answer_key, forget_key
 from fieldfare.integrations.stripe.gateway import StripeGateway
 from fieldfare.integrations.stripe.model import Charged, Declined, NotExecuted, Outcome

@@ -41,6 +41,7 @@ from fieldfare.payments.store.inbox import (
     lock_event,
     update_event_done,
 )
+from fieldfare.payments.store.pace import hold_turns, reserve_background_turn, reserve_turns
 from fieldfare.payments.store.payments import (
     find_payment,
     find_payment_of,
@@ -116,6 +117,7 @@ __all__ = [
     "find_unfinished",
     "has_newer_refill",
     "has_said",
+    "hold_turns",
     "insert_dispute",
     "insert_event",
     "insert_foreign_refund",
@@ -165,6 +167,8 @@ __all__ = [
     "match_transactions",
     "open_exception",
     "open_top_up",
+    "reserve_background_turn",
+    "reserve_turns",
     "resolve_exception",
     "resolve_exceptions",
     "update_balance_import",
