@@ -15,7 +15,7 @@ from tests.support.cards import ORDER, PATH, TOP_UP_PATH, CardShop, Team
 from tests.support.client import assert_refused
 
 TODAY = datetime.now(UTC).date()
-REST_S = 1.5
+REST_S = 1.2
 AT_ONCE_S = 1.0
 """Less than the rest that is left, and more than any answer takes."""
 
