@@ -157,6 +157,7 @@ CREATE FUNCTION http.claim_keys_v1(key_hashes bytea[], fingerprints bytea[]) RET
     AS $$
 declare
     stored http.idempotency_key;
+    is_ours boolean;
 begin
     -- The lock is tried, never waited for: keys taken in different orders would deadlock. Each look
     -- at the table is a statement of its own, so it sees what a rival committed before its lock went.
@@ -167,22 +168,22 @@ begin
         status := null;
         answer := null;
         if key_hashes[position] is not null then
-            if key_hashes[position] = any (key_hashes[1 : position - 1]) or not pg_try_advisory_xact_lock(
-                ('x' || encode(substring(key_hashes[position] for 8), 'hex'))::bit(64)::bigint
-            ) then
+            is_ours := key_hashes[position] <> all (key_hashes[1 : position - 1])
+                and pg_try_advisory_xact_lock(
+                    ('x' || encode(substring(key_hashes[position] for 8), 'hex'))::bit(64)::bigint
+                );
+            select * into stored from http.idempotency_key k where k.key_hash = key_hashes[position];
+            if found and (is_ours or stored.answer is not null) then
+                subject_id := stored.subject_id;
+                status := stored.status;
+                answer := stored.answer;
+                verdict := case
+                    when stored.fingerprint <> fingerprints[position] then 'mismatch'
+                    when stored.answer is null then 'pending'
+                    else 'replay'
+                end;
+            elsif not is_ours then
                 verdict := 'in_flight';
-            else
-                select * into stored from http.idempotency_key k where k.key_hash = key_hashes[position];
-                if found then
-                    subject_id := stored.subject_id;
-                    status := stored.status;
-                    answer := stored.answer;
-                    verdict := case
-                        when stored.fingerprint <> fingerprints[position] then 'mismatch'
-                        when stored.answer is null then 'pending'
-                        else 'replay'
-                    end;
-                end if;
             end if;
         end if;
         return next;

@@ -381,6 +381,19 @@ async def test_the_second_of_two_orders_with_one_key_is_in_flight(shop: Shop) ->
     assert kinds(await shop.place(shop.keyed(second, "key"))) == ["replay"]
 
 
+async def test_whoever_asks_for_a_kept_answer_gets_it_whoever_else_asks(shop: Shop) -> None:
+    await shop.give(shop.account, 1_000)
+    await shop.place(shop.keyed(shop.order(100), "key"))
+    again = [shop.keyed(shop.order(100), "key") for _ in range(2)]
+    other = shop.keyed(shop.order(100), "key", "another body")
+    assert kinds(await shop.place(*again, other)) == ["replay", "replay", "mismatch"]
+    # A rival that asks for it just now keeps nobody waiting either.
+    async with transaction(shop.db) as rival:
+        await store.place_on_credit(rival, again[:1])
+        assert kinds(await shop.place(*again, other)) == ["replay", "replay", "mismatch"]
+    assert await shop.count_purchases() == 1
+
+
 async def test_a_key_is_in_flight_until_the_commit_that_answers_it(shop: Shop) -> None:
     await shop.give(shop.account, 1000)
     async with transaction(shop.db) as conn:
