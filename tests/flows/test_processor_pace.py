@@ -96,10 +96,10 @@ def test_after_a_429_every_process_waits_as_long_as_it_says(
     shop.agree(*teams)
 
 
-def test_a_thousand_at_once_are_all_carried_out_once(
+def test_hundreds_at_once_are_all_carried_out_once(
     shop: CardShop, teams: list[Team], tmp_path: Path
 ) -> None:
-    count = 1_000
+    count = 300
     with (
         sellers(shop, tmp_path, 1, per_second=150) as (api,),
         crowd([api.base_url], teams, count) as orders,
@@ -107,7 +107,8 @@ def test_a_thousand_at_once_are_all_carried_out_once(
         answers = orders.wait(100)
     assert Counter(answer.status for answer in answers) == {200: count}
     assert len({answer.body for answer in answers}) == count
-    assert charged(shop) == recorded(shop, teams) == count
+    # A charge whose answer was late is asked for again, under its key: that makes no other.
+    assert len(shop.charges()) == recorded(shop, teams) == count
     shop.agree(*teams)
 
 
