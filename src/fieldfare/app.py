@@ -25,6 +25,7 @@ from fieldfare.impact.service.history import LiveHistoryDesk
 from fieldfare.integrations.stripe.gateway import close_gateway, open_gateway
 from fieldfare.orders.service.desk import LiveOrderDesk
 from fieldfare.orders.service.group_commit import GroupCommit
+from fieldfare.orders.service.history import PageTurns
 from fieldfare.payments.service.inbox import LiveEventDesk
 from fieldfare.payments.service.pace import pace_of_requests
 from fieldfare.payments.service.rates import RateCache
@@ -83,7 +84,10 @@ async def _open_edge(settings: Settings, is_stopping: Callable[[], bool]) -> Asy
             "starts one"
         )
     db = await open_migrated_database(
-        settings.database_url, pool_size=settings.pool_size, application="fieldfare-api"
+        settings.database_url,
+        pool_size=settings.pool_size,
+        application="fieldfare-api",
+        for_requests=True,
     )
     gateway = open_gateway(
         settings.stripe_key or "",
@@ -105,6 +109,7 @@ async def _open_edge(settings: Settings, is_stopping: Callable[[], bool]) -> Asy
                     commits=GroupCommit(db),
                     rates=RateCache(feed, db),
                     public_feed=FeedCache(feed, db),
+                    page_turns=PageTurns(),
                     webhook_secret=settings.stripe_webhook_secret,
                 ),
                 test_desk=SandboxDesk(preset=preset_catalogue(), public_url=settings.public_url),

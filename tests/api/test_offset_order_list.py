@@ -11,6 +11,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from fieldfare.kernel.ids import floor_id
 from tests.support.client import Api, assert_refused, certified_and_not
 from tests.support.refunded import give_back
 
@@ -398,6 +399,38 @@ def test_a_part_that_went_back_is_told_and_all_of_it_has_its_instant(api: Api) -
     assert timedelta(0) <= datetime.now(UTC) - instant < timedelta(minutes=1)
     assert older["refunded_at"].endswith("Z")
     assert body["stats"]["totalTons"] == Decimal("1.333333334")
+
+
+def test_the_whole_and_its_pages_say_the_same_of_every_kind_of_row(own_api: Api) -> None:
+    """The database writes the one, Python the other."""
+    nasty = '"\\/ \n\t </script> =1+1 {{7*7}} \u2028 \u05d0 \U0001f600 1e5'
+    behalf = {"onBehalfOfName": 'O"Neill \\', "onBehalfOfEmail": "a@b.example"}
+    own_api.order(tons=0.000000001, note=nasty)
+    own_api.order(tons=999.999999999, metadata={'k"\\': 'v\\"', "é": "\U0001f600"})
+    back, part, late = (
+        own_api.order(portfolioId=2, tons=tons, **behalf)["purchaseId"] for tons in (1, 2, 3)
+    )
+    give_back(own_api.database_url, back)
+    give_back(own_api.database_url, part, 1042)
+    long_ago = floor_id(datetime.now(UTC) - timedelta(days=60))
+    with psycopg.connect(own_api.database_url) as conn:
+        conn.execute("set session_replication_role = replica")
+        # Paid for long after it was ordered, by a charge and for a project that need care.
+        conn.execute(
+            "update orders.purchase set id = %s, charge_id = %s where id = %s",
+            (long_ago, 'ch_"\\', late),
+        )
+        conn.execute(
+            "update orders.line set purchase_id = %s, project_id = 999, certification_status = %s"
+            " where purchase_id = %s",
+            (long_ago, 'A "new" \\ standard', late),
+        )
+    whole, paged = listed(own_api), listed(own_api, limit=1000)
+    del paged["nextCursor"]
+    assert whole == paged
+    assert len(whole["offsetOrders"]) == 2 * (PROJECTS - 1) + 3
+    (newest, *_) = whole["offsetOrders"]
+    assert (newest["order_group_id"], newest["project_name"]) == ('ch_"\\', "Project 999")
 
 
 def test_head_has_no_body(history: tuple[Api, list[Any]]) -> None:

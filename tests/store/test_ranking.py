@@ -9,6 +9,7 @@ from fieldfare.impact import store
 from fieldfare.impact.rules import place_of
 
 KG = 1_000_000
+NEWCOMER = 1_000
 
 
 async def set_masses(conn: Connection, masses_mg: dict[int, int]) -> None:
@@ -27,8 +28,12 @@ async def ranking(conn: Connection) -> list[tuple[int, int, int]]:
 
 
 async def shown(conn: Connection, certified_mg: int) -> tuple[int, Decimal]:
-    """Rank and percentile as an account with this mass sees them."""
-    place = place_of(*await store.find_rank(conn, certified_mg))
+    """Rank and percentile as an account with this mass sees them that nobody has counted yet."""
+    await set_masses(conn, {NEWCOMER: certified_mg})
+    found_mg, rank, accounts = await store.find_totals(conn, NEWCOMER)
+    await conn.execute("delete from ledger.wallet where account_id = $1", NEWCOMER)
+    assert found_mg == certified_mg
+    place = place_of(rank, accounts)
     return place.rank, place.percentile
 
 

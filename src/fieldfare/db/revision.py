@@ -37,10 +37,14 @@ def refuse_newer(found: str | None) -> None:
         )
 
 
-async def open_migrated_database(url: str, *, pool_size: int, application: str) -> Database:
+async def open_migrated_database(
+    url: str, *, pool_size: int, application: str, for_requests: bool = False
+) -> Database:
     """A pool on a database that has this program's schema; raises `MigrationRefused` otherwise."""
     try:
-        db = await open_database(url, pool_size=pool_size, application=application)
+        db = await open_database(
+            url, pool_size=pool_size, application=application, for_requests=for_requests
+        )
     except (*DATABASE_DOWN, ValueError) as error:
         raise MigrationRefused(
             f"the database at {_without_password(url)} cannot be reached "

@@ -7,9 +7,12 @@ within `PACE_S`, while more than that waits, loses the connection, and we lose w
 
 import asyncio
 import socket
+from typing import cast
 
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from fieldfare.http.joined_writes import JoinedWrites
 
 LEAST_BYTES = 64 * 1024
 PACE_S = 60.0
@@ -34,7 +37,7 @@ class PacedProtocol(HttpToolsProtocol):
         self, transport: asyncio.Transport
     ) -> None:
         """Somebody is there."""
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", JoinedWrites(transport, self.loop)))
         raw = transport.get_extra_info("socket")
         if raw.family in {socket.AF_INET, socket.AF_INET6}:
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)

@@ -1,18 +1,20 @@
--- name: find_rank^
--- The rank of a mass, and how many accounts are ranked: two look-ups by key.
+-- name: find_totals^
+-- An account's certified mass, its rank, and how many accounts are ranked: three look-ups by key.
 select
+    m.certified_mg,
     coalesce(
         (
             select r.rank
             from impact.ranking r
-            where r.certified_mg <= :certified_mg
+            where r.certified_mg <= m.certified_mg
             order by r.certified_mg desc
             limit 1
         ),
         t.accounts + 1
     ) as rank,
     t.accounts
-from (
+from (select coalesce(ledger.certified_mg_v1(:account_id), 0) as certified_mg) as m
+cross join (
     select coalesce(
         (
             select r.rank + r.accounts - 1

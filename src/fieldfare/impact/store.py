@@ -10,10 +10,10 @@ from fieldfare.impact.model import Feed, HiddenOrder
 _queries = load_queries(__file__)
 
 
-async def find_rank(conn: Connection, certified_mg: int) -> tuple[int, int]:
-    """The rank of a mass above zero, and how many accounts are ranked."""
-    row = await _queries.find_rank(conn, certified_mg=certified_mg)
-    return row["rank"], row["accounts"]
+async def find_totals(conn: Connection, account_id: int) -> tuple[int, int, int]:
+    """An account's certified mass in mg, the rank of that, and how many accounts are ranked."""
+    row = await _queries.find_totals(conn, account_id=account_id)
+    return row["certified_mg"], row["rank"], row["accounts"]
 
 
 async def refresh_ranking(conn: Connection) -> int:

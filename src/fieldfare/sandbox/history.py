@@ -1,9 +1,10 @@
 """History in test mode: the same small sample on every request."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from fieldfare.catalog.model import Catalogue
+from fieldfare.catalog.model import Catalogue, Standing
 from fieldfare.http.principal import Principal
 from fieldfare.impact.model import Stats
 from fieldfare.orders.model import LineKind, LineRow, PurchaseRow, RowsWanted
@@ -37,6 +38,16 @@ class SandboxHistoryDesk:
         """A page of the sample's lines."""
         lines = sample_lines(self.preset, kind)
         return [line for line in lines if _is_wanted(line, wanted, before_id)][:at_most]
+
+    async def whole_offsets(
+        self,
+        principal: Principal,
+        wanted: RowsWanted,
+        *,
+        before_id: UUID,
+        standings: Sequence[Standing],
+    ) -> None:
+        """A sample is few lines."""
 
     async def purchases(
         self, principal: Principal, wanted: RowsWanted, *, before_id: UUID, at_most: int

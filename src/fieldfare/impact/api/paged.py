@@ -7,7 +7,8 @@ other out. An object tells the next page's cursor as `nextCursor`, a bare array 
 (RFC 8288).
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
@@ -32,6 +33,7 @@ from fieldfare.orders.model import EARLIEST, LATEST, LineRow, PurchaseRow, RowsW
 from fieldfare.orders.service.history import HIGHEST_ID
 
 RowT = TypeVar("RowT", LineRow, PurchaseRow)
+PageT = TypeVar("PageT")
 READ_AT_ONCE = limits.ORDERS_PAGE_ROWS
 
 
@@ -81,7 +83,7 @@ async def answer_list(
 ) -> Response[Any]:
     """The list under a name in an object, or as a bare array."""
     if asked.limit is None:
-        pages = await all_pages(read, before_id=asked.before_id)
+        pages = await begun(all_pages(read, before_id=asked.before_id))
         return stream(_in_pieces(call, pages, show, name))
     rows, cursor = await one_page(read, before_id=asked.before_id, limit=asked.limit)
     shown = [show(row) for row in rows]
@@ -99,19 +101,29 @@ async def one_page(
     return rows[:limit], str(rows[limit - 1].id) if more else None
 
 
-async def all_pages(read: Read[RowT], *, before_id: UUID) -> AsyncIterator[list[RowT]]:
-    """Every row below an id, in pages; the first is read, so that the status tells of a failure."""
-    first = await read(before_id=before_id, at_most=READ_AT_ONCE)
-
-    async def pages() -> AsyncIterator[list[RowT]]:
-        page = first
-        while page:
+async def all_pages(read: Read[RowT], *, before_id: UUID) -> AsyncGenerator[list[RowT], None]:
+    """Every row below an id, in pages of at least one row."""
+    while True:
+        page = await read(before_id=before_id, at_most=READ_AT_ONCE)
+        if page:
             yield page
-            if len(page) < READ_AT_ONCE:
-                return
-            page = await read(before_id=page[-1].id, at_most=READ_AT_ONCE)
+        if len(page) < READ_AT_ONCE:
+            return
+        before_id = page[-1].id
 
-    return pages()
+
+async def begun(pages: AsyncGenerator[PageT, None]) -> AsyncGenerator[PageT]:
+    """The same pages; the first is read already, so that the status tells of a failure."""
+    first = await anext(pages, None)
+
+    async def all_of_them() -> AsyncGenerator[PageT, None]:
+        async with aclosing(pages):
+            if first is not None:
+                yield first
+                async for page in pages:
+                    yield page
+
+    return all_of_them()
 
 
 def stream(pieces: AsyncIterator[bytes]) -> Response[Any]:

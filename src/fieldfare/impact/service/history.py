@@ -1,18 +1,29 @@
 """The desk behind the order lists: the books, or the sandbox's samples."""
 
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from fieldfare.catalog.model import Standing
 from fieldfare.catalog.service import CatalogDesk, LiveCatalogDesk
 from fieldfare.db.pool import Connection, connection
+from fieldfare.http.encoding import encode_json
 from fieldfare.http.principal import Principal
 from fieldfare.impact import store
 from fieldfare.impact.model import Stats
 from fieldfare.impact.rules import place_of
-from fieldfare.ledger.service.credits import LiveCreditDesk, get_wallet
-from fieldfare.orders.model import LineKind, LineRow, PurchaseRow, RowsWanted
+from fieldfare.ledger.service.credits import LiveCreditDesk
+from fieldfare.orders.model import (
+    LineKind,
+    LineLabels,
+    LineRow,
+    OffsetTexts,
+    PurchaseRow,
+    RowsWanted,
+)
 from fieldfare.orders.service import history
+from fieldfare.orders.service.desk import certificates_at
 
 
 class HistoryDesk(CatalogDesk, Protocol):
@@ -34,6 +45,20 @@ class HistoryDesk(CatalogDesk, Protocol):
         """One page of lines of a kind below an id, newest first."""
         ...
 
+    async def whole_offsets(
+        self,
+        principal: Principal,
+        wanted: RowsWanted,
+        *,
+        before_id: UUID,
+        standings: Sequence[Standing],
+    ) -> AsyncGenerator[OffsetTexts, None] | None:
+        """Every offset line of some standings below an id, as the list shows it, newest first.
+
+        None if these are so few that they are as well read as `lines`.
+        """
+        ...
+
     async def purchases(
         self, principal: Principal, wanted: RowsWanted, *, before_id: UUID, at_most: int
     ) -> list[PurchaseRow]:
@@ -44,6 +69,8 @@ class HistoryDesk(CatalogDesk, Protocol):
 @dataclass(frozen=True)
 class LiveHistoryDesk(LiveCatalogDesk, LiveCreditDesk):
     """The desk that reads the books."""
+
+    page_turns: history.PageTurns
 
     async def stats(self, principal: Principal) -> Stats:
         """See `HistoryDesk`."""
@@ -64,6 +91,34 @@ class LiveHistoryDesk(LiveCatalogDesk, LiveCreditDesk):
             self.db, principal.account_id, kind, wanted, before_id=before_id, at_most=at_most
         )
 
+    async def whole_offsets(
+        self,
+        principal: Principal,
+        wanted: RowsWanted,
+        *,
+        before_id: UUID,
+        standings: Sequence[Standing],
+    ) -> AsyncGenerator[OffsetTexts, None] | None:
+        """See `HistoryDesk`: of one order, or of those with some metadata, there are few."""
+        if wanted.metadata or wanted.group_id:
+            return None
+        projects = (await self.catalogue()).projects
+        return history.write_offsets(
+            self.db,
+            self.page_turns,
+            principal.account_id,
+            wanted,
+            before_id=before_id,
+            standings=standings,
+            labels=LineLabels(
+                projects={
+                    number: f'{number},"project_name":{_as_json(project.name)}'
+                    for number, project in projects.items()
+                },
+                certificates_at=_as_json(certificates_at(self.public_url))[1:-1],
+            ),
+        )
+
     async def purchases(
         self, principal: Principal, wanted: RowsWanted, *, before_id: UUID, at_most: int
     ) -> list[PurchaseRow]:
@@ -73,13 +128,15 @@ class LiveHistoryDesk(LiveCatalogDesk, LiveCreditDesk):
         )
 
 
+def _as_json(text: str) -> str:
+    return encode_json(text).decode()
+
+
 async def get_stats(conn: Connection, account_id: int) -> Stats:
     """An account's totals; its rank may lag a minute, its mass does not."""
-    wallet = await get_wallet(conn, account_id)
-    if wallet.certified_mg == 0:
-        return Stats(certified_mg=0, place=None)
-    rank, accounts = await store.find_rank(conn, wallet.certified_mg)
-    return Stats(certified_mg=wallet.certified_mg, place=place_of(rank, accounts))
+    certified_mg, rank, accounts = await store.find_totals(conn, account_id)
+    place = place_of(rank, accounts) if certified_mg else None
+    return Stats(certified_mg=certified_mg, place=place)
 
 
 async def refresh_ranking(conn: Connection) -> int:

@@ -119,6 +119,32 @@ class RowsWanted(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class IdRange(msgspec.Struct, frozen=True, kw_only=True):
+    """Ids from one up and below another."""
+
+    from_id: UUID
+    before_id: UUID
+
+
+class LineLabels(msgspec.Struct, frozen=True, kw_only=True):
+    """What the list shows with lines that does not stand in them, as JSON already."""
+
+    projects: dict[int, str]
+    """By project id: `7,"project_name":"Biochar"`, as it is called today."""
+    certificates_at: str
+    """How the address of every certificate begins; without quotes."""
+
+
+class OffsetTexts(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of offset lines as the list shows them: JSON objects with commas between them."""
+
+    certified: bytes
+    """Those that are certified in some way."""
+    uncertified: bytes
+    ids: IdRange
+    """Where the page lies."""
+
+
 class RecentPurchase(msgspec.Struct, frozen=True, kw_only=True):
     """A paid offset order of anybody, with what of it stands; it names no person."""
 

@@ -133,4 +133,9 @@ class LiveOrderDesk(LiveCatalogDesk, LiveCreditDesk, LivePaymentDesk):
 
 def certificate_url(public_url: str, slug: UUID) -> str:
     """Where anybody who has the address sees the certificate."""
-    return f"{public_url}/certificates/{slug.hex}"
+    return f"{certificates_at(public_url)}{slug.hex}"
+
+
+def certificates_at(public_url: str) -> str:
+    """How the address of every certificate begins."""
+    return f"{public_url}/certificates/"

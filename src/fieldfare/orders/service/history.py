@@ -4,18 +4,53 @@ No cursor is held open while a slow reader drinks, so a long list costs others n
 ordered while it is read belongs to the next reading.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Protocol, TypeVar
 from uuid import UUID
 
+from fieldfare.catalog.model import Standing
 from fieldfare.db.pool import Connection, Database, connection
+from fieldfare.kernel.ids import floor_id, instant_of
 from fieldfare.orders import store
 from fieldfare.orders.errors import OrderNotFound
-from fieldfare.orders.model import LineKind, LineRow, PurchaseRow, RecentPurchase, RowsWanted
+from fieldfare.orders.model import (
+    EARLIEST,
+    IdRange,
+    LineKind,
+    LineLabels,
+    LineRow,
+    OffsetTexts,
+    PurchaseRow,
+    RecentPurchase,
+    RowsWanted,
+)
 from fieldfare.orders.service.find import find_purchase_id
 
+RowT = TypeVar("RowT", LineRow, PurchaseRow)
+RECENT = timedelta(days=62)
+CLOCKS_APART = timedelta(days=1)
+"""By how much the clock of whoever drew an id may be ahead of ours."""
 LOOKED_AT = 100_000
 """How far back among all orders recent ones are looked for."""
 HIGHEST_ID = UUID(int=2**128 - 1)
+TEXT_ROWS = 2_000
+"""Of one page of a whole list: about 1.2 MB."""
+PAGES_AHEAD = 2
+"""Of one list, being written while the one before is sent."""
+PAGES_AT_ONCE = 4
+"""Of all lists of a process: each takes a database connection, and orders need some too."""
+
+
+class ReadRange(Protocol[RowT]):
+    """Gives the newest rows of a range of ids."""
+
+    def __call__(self, ids: IdRange, *, at_most: int) -> Awaitable[list[RowT]]:
+        """At most so many."""
+        ...
 
 
 async def list_lines(
@@ -30,9 +65,8 @@ async def list_lines(
     """One page of lines of a kind below an id, newest first."""
     async with connection(db) as conn:
         if wanted.group_id is None:
-            return await store.list_lines(
-                conn, account_id, kind, wanted, before_id=before_id, at_most=at_most
-            )
+            read = partial(store.list_lines, conn, account_id, kind, wanted)
+            return await _newest(read, _ids(wanted, before_id), at_most)
         purchase_id = await find_purchase_id(conn, wanted.group_id)
         if purchase_id is None:
             return []
@@ -41,21 +75,96 @@ async def list_lines(
     return [line for line in admitted if line.id < before_id][:at_most]
 
 
+def _ids(wanted: RowsWanted, before_id: UUID) -> IdRange:
+    """Where rows can lie: none is of the months ahead, so that these need not be looked at."""
+    ahead = floor_id(datetime.now(UTC) + CLOCKS_APART)
+    return IdRange(from_id=wanted.from_id, before_id=min(before_id, wanted.to_id, ahead))
+
+
+async def _newest(read: ReadRange[RowT], ids: IdRange, at_most: int) -> list[RowT]:
+    """The newest rows of a range: of the last months first, and of all months if these are few.
+
+    Most of what is asked for lies there, and what a statement costs before it reads its first row
+    grows with the months that it may have to look at.
+    """
+    recently = max(instant_of(ids.before_id) - RECENT, EARLIEST)
+    recent_id = max(ids.from_id, floor_id(recently))
+    rows = await read(IdRange(from_id=recent_id, before_id=ids.before_id), at_most=at_most)
+    if len(rows) < at_most and recent_id > ids.from_id:
+        older = IdRange(from_id=ids.from_id, before_id=recent_id)
+        rows += await read(older, at_most=at_most - len(rows))
+    return rows
+
+
+class PageTurns(asyncio.Semaphore):
+    """How many pages of whole lists a process has written at once; the others wait their turn."""
+
+    def __init__(self) -> None:
+        super().__init__(PAGES_AT_ONCE)
+
+
+async def write_offsets(
+    db: Database,
+    turns: PageTurns,
+    account_id: int,
+    wanted: RowsWanted,
+    *,
+    before_id: UUID,
+    standings: Sequence[Standing],
+    labels: LineLabels,
+) -> AsyncGenerator[OffsetTexts, None]:
+    """Every offset line of some standings below an id, as the list shows it, in pages; maybe none.
+
+    Of `wanted`, metadata and group are not looked at. The database writes the JSON, some pages
+    ahead of the reader: rows that are made into objects first take ten times as long.
+    """
+
+    async def write(ids: IdRange) -> OffsetTexts:
+        async with turns, connection(db) as conn:
+            return await store.write_offset_texts(conn, account_id, wanted, ids, standings, labels)
+
+    under_way: deque[asyncio.Task[OffsetTexts]] = deque()
+    try:
+        async for ids in _pages(db, account_id, wanted, before_id):
+            under_way.append(asyncio.create_task(write(ids)))
+            if len(under_way) > PAGES_AHEAD:
+                yield await under_way.popleft()
+        while under_way:
+            yield await under_way.popleft()
+    finally:
+        for task in under_way:
+            task.cancel()
+
+
+async def _pages(
+    db: Database, account_id: int, wanted: RowsWanted, before_id: UUID
+) -> AsyncIterator[IdRange]:
+    """Where the pages of an account's offset lines lie, newest first."""
+    left = _ids(wanted, before_id)
+    while True:
+        async with connection(db) as conn:
+            cut = await store.find_cut(conn, account_id, left, rows=TEXT_ROWS)
+        yield IdRange(from_id=cut or left.from_id, before_id=left.before_id)
+        if cut is None:
+            return
+        left = IdRange(from_id=left.from_id, before_id=cut)
+
+
 async def list_purchases(
     db: Database, account_id: int, wanted: RowsWanted, *, before_id: UUID, at_most: int
 ) -> list[PurchaseRow]:
     """One page of paid orders below an id, newest first."""
-    from_id = wanted.from_id
+    ids = _ids(wanted, before_id)
     async with connection(db) as conn:
-        if wanted.group_id is not None:
-            purchase_id = await find_purchase_id(conn, wanted.group_id)
-            if purchase_id is None or not from_id <= purchase_id < before_id:
-                return []
-            # Of all ids there is only this one between the two.
-            from_id, before_id = purchase_id, UUID(int=purchase_id.int + 1)
-        return await store.list_purchases(
-            conn, account_id, wanted, from_id=from_id, before_id=before_id, at_most=at_most
-        )
+        read = partial(store.list_purchases, conn, account_id, wanted)
+        if wanted.group_id is None:
+            return await _newest(read, ids, at_most)
+        purchase_id = await find_purchase_id(conn, wanted.group_id)
+        if purchase_id is None or not ids.from_id <= purchase_id < ids.before_id:
+            return []
+        # Of all ids there is only this one between the two.
+        only = IdRange(from_id=purchase_id, before_id=UUID(int=purchase_id.int + 1))
+        return await read(only, at_most=at_most)
 
 
 async def list_recent_purchases(

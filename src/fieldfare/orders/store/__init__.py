@@ -8,10 +8,12 @@ from fieldfare.orders.store.erasing import (
     list_purchases_among,
 )
 from fieldfare.orders.store.lists import (
+    find_cut,
     list_lines,
     list_lines_of_purchase,
     list_purchases,
     list_recent_purchases,
+    write_offset_texts,
 )
 from fieldfare.orders.store.placing import (
     PATIENCE_MS,
@@ -66,6 +68,7 @@ __all__ = [
     "erase_party",
     "erase_tags",
     "find_any_purchase",
+    "find_cut",
     "find_purchase",
     "find_purchase_of_charge",
     "find_receipt_facts",
@@ -104,6 +107,7 @@ __all__ = [
     "update_purchase_refunded",
     "update_refund_failed",
     "write_failed",
+    "write_offset_texts",
     "write_paid",
     "write_refund",
 ]

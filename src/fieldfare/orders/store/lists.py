@@ -1,12 +1,29 @@
 """An account's lines and purchases, newest first, a page at a time; and the public's feed."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from fieldfare.catalog.model import Standing
 from fieldfare.db.pool import Connection
 from fieldfare.db.queries import load_queries
-from fieldfare.orders.model import LineKind, LineRow, PurchaseRow, RecentPurchase, RowsWanted
+from fieldfare.kernel.ids import floor_id, instant_of
+from fieldfare.orders.model import (
+    EARLIEST,
+    IdRange,
+    LineKind,
+    LineLabels,
+    LineRow,
+    OffsetTexts,
+    PurchaseRow,
+    RecentPurchase,
+    RowsWanted,
+)
+
+BOUGHT_BEFORE = timedelta(days=8)
+"""By how much an order is usually older than its lines, at the most: they are drawn once it is
+paid."""
 
 _queries = load_queries(__file__)
 
@@ -16,18 +33,65 @@ async def list_lines(
     account_id: int,
     kind: LineKind,
     wanted: RowsWanted,
+    ids: IdRange,
     *,
-    before_id: UUID,
     at_most: int,
 ) -> list[LineRow]:
-    """Lines of one kind below an id, newest first, whatever their group."""
-    bounds = _bounds(account_id, wanted, wanted.from_id, before_id, at_most) | {"kind": kind}
-    rows = (
-        _queries.list_tagged_lines(conn, **bounds, **_tag(wanted.metadata))
-        if wanted.metadata
-        else _queries.list_lines(conn, **bounds)
+    """Lines of one kind within a range of ids, newest first, whatever their group."""
+    bounds = _bounds(account_id, wanted, ids, at_most) | {"kind": kind}
+    if wanted.metadata:
+        rows = _queries.list_tagged_lines(conn, **bounds, **_tag(wanted.metadata))
+        return [LineRow(**row) async for row in rows]
+    bought_from_id = floor_id(max(instant_of(ids.from_id) - BOUGHT_BEFORE, EARLIEST))
+    lines = _queries.list_lines(conn, **bounds, bought_from_id=bought_from_id)
+    rows = [dict(row) async for row in lines]
+    await _complete(conn, [row for row in rows if row["currency"] is None])
+    return [LineRow(**row) for row in rows]
+
+
+async def _complete(conn: Connection, lines: list[dict[str, Any]]) -> None:
+    """Add what lines show of their orders, where these were paid for so late that it is missing."""
+    if not lines:
+        return
+    purchase_ids = {line["purchase_id"] for line in lines}
+    rows = _queries.list_bought(conn, purchase_ids=list(purchase_ids))
+    bought = {row["purchase_id"]: row async for row in rows}
+    for line in lines:
+        line.update(bought[line["purchase_id"]])
+
+
+async def find_cut(conn: Connection, account_id: int, ids: IdRange, *, rows: int) -> UUID | None:
+    """The id of the last of the first so many offset lines of a range; None if there are fewer."""
+    cut: UUID | None = await _queries.find_cut(
+        conn, account_id=account_id, before_id=ids.before_id, from_id=ids.from_id, rows=rows
     )
-    return [LineRow(**row) async for row in rows]
+    return cut
+
+
+async def write_offset_texts(
+    conn: Connection,
+    account_id: int,
+    wanted: RowsWanted,
+    ids: IdRange,
+    standings: Sequence[Standing],
+    labels: LineLabels,
+) -> OffsetTexts:
+    """Offset lines of some standings, of whatever metadata, as the list shows them."""
+    row = await _queries.write_offset_texts(
+        conn,
+        account_id=account_id,
+        from_id=ids.from_id,
+        before_id=ids.before_id,
+        created_after=wanted.created_after,
+        created_before=wanted.created_before,
+        standings=standings,
+        project_ids=list(labels.projects),
+        projects=list(labels.projects.values()),
+        certificates_at=labels.certificates_at,
+    )
+    return OffsetTexts(
+        certified=row["certified"] or b"", uncertified=row["uncertified"] or b"", ids=ids
+    )
 
 
 async def list_lines_of_purchase(
@@ -41,16 +105,10 @@ async def list_lines_of_purchase(
 
 
 async def list_purchases(
-    conn: Connection,
-    account_id: int,
-    wanted: RowsWanted,
-    *,
-    from_id: UUID,
-    before_id: UUID,
-    at_most: int,
+    conn: Connection, account_id: int, wanted: RowsWanted, ids: IdRange, *, at_most: int
 ) -> list[PurchaseRow]:
-    """Paid orders from an id up and below another, newest first."""
-    bounds = _bounds(account_id, wanted, from_id, before_id, at_most)
+    """Paid orders within a range of ids, newest first."""
+    bounds = _bounds(account_id, wanted, ids, at_most)
     rows = (
         _queries.list_tagged_purchases(conn, **bounds, **_tag(wanted.metadata))
         if wanted.metadata
@@ -69,13 +127,11 @@ async def list_recent_purchases(
     return [RecentPurchase(**row) async for row in rows]
 
 
-def _bounds(
-    account_id: int, wanted: RowsWanted, from_id: UUID, before_id: UUID, at_most: int
-) -> dict[str, Any]:
+def _bounds(account_id: int, wanted: RowsWanted, ids: IdRange, at_most: int) -> dict[str, Any]:
     return {
         "account_id": account_id,
-        "before_id": min(before_id, wanted.to_id),
-        "from_id": from_id,
+        "before_id": ids.before_id,
+        "from_id": ids.from_id,
         "created_after": wanted.created_after,
         "created_before": wanted.created_before,
         "at_most": at_most,

@@ -16,17 +16,133 @@ order by l.id desc
 limit :at_most::integer;
 
 -- name: list_lines
--- An account's lines of one kind, newest first, below an id: a page of them.
-select id, purchase_id, account_id, charge_id, created_at, mass_mg, trees, billed_micro, charge_minor,
-    currency, portfolio_id, project_id, certification_status, standing, source, payment_method,
-    certificate_slug, refunded_at, refunded_mg, refunded_trees, refunded_micro, note,
-    on_behalf_of_name, on_behalf_of_email, metadata
-from orders.listed_line
-where account_id = :account_id and kind = :kind
-    and id < :before_id and id >= :from_id
-    and created_at >= :created_after and created_at < :created_before
+-- An account's lines of one kind, newest first, from an id up and below another: a page of them, with
+-- what they show of their orders. These are looked for from `bought_from_id` up only, because to make
+-- ready for all months of three tables takes longer than to read the page: a line whose order lies
+-- further back comes without a currency.
+select l.id, l.purchase_id, l.account_id, l.created_at, l.mass_mg, l.trees, l.billed_micro,
+    l.project_id, l.certification_status, l.standing, l.refunded_at, l.refunded_mg,
+    l.refunded_trees, l.refunded_micro, p.charge_id, p.charge_minor, p.currency, p.portfolio_id,
+    p.source, p.payment_method, p.certificate_slug, y.note, y.on_behalf_of_name,
+    y.on_behalf_of_email, y.metadata
+from (
+    select id, purchase_id, account_id, created_at, mass_mg, trees, billed_micro, project_id,
+        certification_status, standing, refunded_at, refunded_mg, refunded_trees, refunded_micro
+    from orders.line
+    where account_id = :account_id and kind = :kind
+        and id < :before_id and id >= :from_id
+        and created_at >= :created_after and created_at < :created_before
+    order by id desc
+    limit :at_most::integer
+) as l
+left join orders.purchase p
+    on p.id = l.purchase_id and p.id >= :bought_from_id and p.id < :before_id
+left join orders.party y
+    on y.purchase_id = l.purchase_id and y.purchase_id >= :bought_from_id
+    and y.purchase_id < :before_id
+order by l.id desc;
+
+-- name: list_bought
+-- What lines show of their orders, wherever these lie.
+select p.id as purchase_id, p.charge_id, p.charge_minor, p.currency, p.portfolio_id, p.source,
+    p.payment_method, p.certificate_slug, y.note, y.on_behalf_of_name, y.on_behalf_of_email,
+    y.metadata
+from orders.purchase p
+left join orders.party y
+    on y.purchase_id = p.id and y.purchase_id = any(:purchase_ids::uuid[])
+where p.id = any(:purchase_ids::uuid[]);
+
+-- name: find_cut$
+-- Where a page of an account's offset lines below an id ends: the id of its last line, or no row if
+-- the page is not full.
+select id
+from orders.line
+where account_id = :account_id and kind = 'offset' and id < :before_id and id >= :from_id
 order by id desc
-limit :at_most::integer;
+offset :rows::integer - 1
+limit 1;
+
+-- name: write_offset_texts^
+-- Offset lines from an id up and below another as the list shows them: JSON objects with commas
+-- between them, newest first, apart for lines that are certified in some way and those that are not.
+-- What all lines of an order share is written once an order. A page is what lies between two cuts.
+-- `textsend` gives the text as it would be sent; `convert_to` would read it all once more.
+select
+    textsend(string_agg(t.line, ',' order by t.id desc) filter (where t.is_certified)) as certified,
+    textsend(string_agg(t.line, ',' order by t.id desc) filter (where not t.is_certified))
+        as uncertified
+from (
+    select l.id, l.standing <> 'uncertified' as is_certified,
+        concat(
+            '{"id":"', l.id, o.group_to_tons, trim_scale(l.mass_mg * 0.000000001),
+            ',"amount_paid_by_customer":', trim_scale(l.billed_micro * 0.000001),
+            o.currency_to_project,
+            coalesce(
+                (:projects::text[])[array_position(:project_ids::integer[], l.project_id)],
+                concat(l.project_id, ',"project_name":"Project ', l.project_id, '"')
+            ),
+            ',"certification_status":', to_json(l.certification_status),
+            ',"standing":"', l.standing, o.source_to_metadata,
+            case
+                when l.refunded_mg = 0 and l.refunded_at is null then o.nothing_refunded
+                else concat(
+                    ',"refunded_at":',
+                    coalesce(
+                        to_json(
+                            to_char(
+                                l.refunded_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+                            )
+                        ),
+                        'null'
+                    ),
+                    o.certificate, trim_scale(l.refunded_mg * 0.000000001), '}'
+                )
+            end
+        ) as line
+    from (
+        select l.id, l.purchase_id, l.created_at, l.mass_mg, l.billed_micro, l.project_id,
+            l.certification_status, l.standing, l.refunded_at, l.refunded_mg
+        from orders.line l
+        where l.account_id = :account_id and l.kind = 'offset'
+            and l.id < :before_id and l.id >= :from_id
+            and l.created_at >= :created_after and l.created_at < :created_before
+        order by l.id desc
+        offset 0
+    ) as l
+    cross join lateral (
+        select
+            concat(
+                '","order_group_id":', to_json(coalesce(p.charge_id, p.id::text)), ',"created_at":"',
+                to_char(l.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+                '","tons":'
+            ) as group_to_tons,
+            concat(
+                ',"charge_currency":"', p.currency, '","note":', coalesce(to_json(y.note), 'null'),
+                ',"portfolio_id":', coalesce(p.portfolio_id::text, 'null'), ',"project_id":'
+            ) as currency_to_project,
+            concat(
+                '","source":', to_json(p.source), ',"payment_method":"', p.payment_method,
+                '","on_behalf_of_name":', coalesce(to_json(y.on_behalf_of_name), 'null'),
+                ',"on_behalf_of_email":', coalesce(to_json(y.on_behalf_of_email), 'null'),
+                ',"metadata":', coalesce(y.metadata, '{}')
+            ) as source_to_metadata,
+            concat(
+                ',"refunded_at":null,"certificate_url":"', s.certificate, '","refunded_tons":0}'
+            ) as nothing_refunded,
+            concat(',"certificate_url":"', s.certificate, '","refunded_tons":') as certificate
+        from orders.purchase p
+        cross join lateral (
+            select concat(
+                :certificates_at::text, replace(p.certificate_slug::text, '-', '')
+            ) as certificate
+        ) as s
+        left join orders.party y on y.purchase_id = p.id
+        where p.id = l.purchase_id
+        -- A fence, like the one above: without them the lines are sorted, and each looks its order up.
+        offset 0
+    ) as o
+    where l.standing = any(:standings::text[])
+) as t;
 
 -- name: list_lines_of_purchase
 -- The lines of one purchase of an account, newest first.
