@@ -19,6 +19,7 @@ from fieldfare.http.auth import TokenCache
 from fieldfare.http.door import Door
 from fieldfare.http.edge import Edge, handlers_of
 from fieldfare.http.middleware import RequestLog
+from fieldfare.http.ready import ReadyAnswers
 from fieldfare.http.refusals import EXCEPTION_HANDLERS
 from fieldfare.impact.service.feed import FeedCache, FeedDesk
 from fieldfare.impact.service.history import LiveHistoryDesk
@@ -54,13 +55,18 @@ async def create_app(
     Raises `SettingsRefused` or `MigrationRefused` if it cannot be: one line with the next step.
     """
     async with _open_edge(settings, is_stopping) as edge:
+        ready = {
+            route.path: partial(route.find_ready, edge.live_desk)
+            for route in ROUTES
+            if route.find_ready is not None
+        }
         door = Door(
-            _litestar(edge),
+            ReadyAnswers(_litestar(edge), ready),
             is_stopping=is_stopping,
             why_busy=edge.live_desk.commits.why_busy,
             order_paths=ORDER_PATHS,
         )
-        yield RequestLog(door)
+        yield RequestLog(door, is_written=settings.log_level in {"debug", "info"})
 
 
 def _litestar(edge: Edge) -> Litestar:

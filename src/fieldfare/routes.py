@@ -12,7 +12,14 @@ from fieldfare.payments import api as payments
 ROUTES = (
     Route("GET", "/healthz", health.healthz, needs="nothing"),
     Route("GET", "/readyz", health.readyz, needs="nothing"),
-    Route("GET", "/api/portfolios", catalog.list_portfolios, needs="nothing", any_origin=True),
+    Route(
+        "GET",
+        "/api/portfolios",
+        catalog.list_portfolios,
+        needs="nothing",
+        any_origin=True,
+        find_ready=catalog.find_ready_portfolios,
+    ),
     Route("POST", "/api/offset-orders", orders.place_offset_order, is_order=True),
     Route("GET", "/api/offset-orders", impact.list_offset_orders),
     Route(
@@ -21,6 +28,7 @@ ROUTES = (
         impact.list_public_offset_orders,
         needs="nothing",
         any_origin=True,
+        find_ready=impact.find_ready_feed,
     ),
     Route("GET", "/api/tree-orders", impact.list_tree_orders),
     Route("GET", "/api/project-donations", impact.list_project_donations),

@@ -112,6 +112,26 @@ def test_a_method_that_is_not_taken_is_told_in_json(calm_api: Api, method: str, 
     assert {"GET", "HEAD"} <= {name.strip() for name in answer.headers["allow"].split(",")}
 
 
+READY = ("/api/offset-orders/public", "/api/portfolios")
+OF_ONE_ANSWER = {"date", "x-request-id"}
+
+
+@pytest.mark.parametrize("path", READY)
+def test_what_is_ready_is_what_the_handler_gives(calm_api: Api, path: str) -> None:
+    """A parameter that means nothing makes the framework answer."""
+    calm_api.http.get(path)
+    ready, served = calm_api.http.get(path), calm_api.http.get(path, params={"x": "1"})
+    assert (ready.status_code, ready.content) == (served.status_code, served.content)
+    shown = [dict(answer.headers) for answer in (ready, served)]
+    for headers in shown:
+        assert headers.keys() >= OF_ONE_ANSWER
+        for name in (*OF_ONE_ANSWER, "cache-control"):
+            headers.pop(name, None)
+    assert shown[0] == shown[1]
+    assert calm_api.http.head(path).content == b""
+    assert calm_api.http.post(path).status_code == 405
+
+
 def test_pictures_are_served(calm_api: Api) -> None:
     answer = calm_api.http.get(PICTURE)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/svg+xml")
@@ -124,7 +144,7 @@ def test_pictures_are_served(calm_api: Api) -> None:
 
 def test_a_defect_is_told_without_any_of_it(own_api: Api) -> None:
     with psycopg.connect(own_api.database_url) as conn:
-        conn.execute("alter view orders.listed_line rename to lost")
+        conn.execute("alter table orders.line rename to lost")
         conn.execute("alter table http.idempotency_key rename to lost")
     # The whole history is streamed, and still it is the status that tells of a failure.
     for answer in (
@@ -135,6 +155,6 @@ def test_a_defect_is_told_without_any_of_it(own_api: Api) -> None:
         told = assert_refused(answer, 500, "internal_error")["message"]
         assert "X-Request-Id" in told
         assert REQUEST_ID in answer.headers
-        for inner in ("Traceback", "listed_line", "idempotency_key", "asyncpg", ".py", "select"):
+        for inner in ("Traceback", "orders.line", "idempotency_key", "asyncpg", ".py", "select"):
             assert inner not in answer.text
     assert own_api.balance() == 50_000

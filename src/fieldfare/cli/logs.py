@@ -10,6 +10,8 @@ import sys
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from fieldfare.http.middleware import request_id
+
 SECRET_FIELDS = frozenset({"authorization", "token", "password", "secret", "database_url", "key"})
 
 
@@ -17,6 +19,7 @@ def configure_logs(level: str) -> None:
     """Send everything that is logged in this process to stdout, from `level` up."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        add_request_id,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
@@ -39,6 +42,12 @@ def configure_logs(level: str) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=max(_number(level), logging.WARNING), force=True)
+
+
+def add_request_id(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Name the request that is being served, if one is."""
+    serving = request_id.get()
+    return event if serving is None else {**event, "request_id": serving}
 
 
 def blank_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -23,18 +23,24 @@ class Cached(Generic[T]):
         self._kept: tuple[int | None, T] | None = None
         self._loading: tuple[int | None, asyncio.Task[T]] | None = None
 
+    def kept(self, still_holds: Callable[[T], bool] = lambda _: True) -> T | None:
+        """What is kept, if the feed vouches for it and it `still_holds`."""
+        revision = self._feed.revision(self._topic)
+        if revision is None or self._kept is None:
+            return None
+        kept_revision, kept = self._kept
+        return kept if kept_revision == revision and still_holds(kept) else None
+
     async def current(
         self,
         load: Callable[[], Coroutine[Any, Any, T]],
         still_holds: Callable[[T], bool] = lambda _: True,
     ) -> T:
         """What is kept, if it `still_holds`, or else what `load` reads; raises what that raises."""
-        revision = self._feed.revision(self._topic)
-        if revision is not None and self._kept is not None:
-            kept_revision, kept = self._kept
-            if kept_revision == revision and still_holds(kept):
-                return kept
-        return await asyncio.shield(self._reading(revision, load))
+        kept = self.kept(still_holds)
+        if kept is not None:
+            return kept
+        return await asyncio.shield(self._reading(self._feed.revision(self._topic), load))
 
     def _reading(
         self, revision: int | None, load: Callable[[], Coroutine[Any, Any, T]]

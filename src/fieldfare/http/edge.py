@@ -18,6 +18,7 @@ from fieldfare.db.pool import Database
 from fieldfare.http.auth import TokenCache
 from fieldfare.http.call import Call, OpenCall
 from fieldfare.http.principal import Principal
+from fieldfare.http.ready import ReadyAnswer
 from fieldfare.kernel import limits
 from fieldfare.kernel.errors import AccessRefused
 
@@ -45,6 +46,8 @@ class Route(msgspec.Struct, frozen=True):
     """A public read: a browser may fetch it from any page."""
     is_order: bool = False
     """Refused unread while more orders wait than can be carried out in time."""
+    find_ready: Callable[[Any], ReadyAnswer | None] | None = None
+    """Gives the live desk's answer to whoever asks without token and parameters, if it is ready."""
     max_body_bytes: int = limits.BODY_BYTES
 
 

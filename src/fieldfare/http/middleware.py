@@ -1,33 +1,76 @@
 """Around every request: an id that follows it through the logs, and one line when it is answered.
 
-Nothing of a header, a body or a query string is logged: tokens and persons stand in them.
+Nothing of a header, a body or a query string is logged: tokens and persons stand in them. The line
+has the form of all others (`cli.logs`), and is written without what makes those: for a short answer
+that took as long as the rest of it.
 """
 
+import asyncio
+import random
 import re
+import sys
 import time
-from uuid import uuid4
+from contextvars import ContextVar
+from datetime import UTC, datetime
 
-import structlog
+import msgspec
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 REQUEST_ID_HEADER = b"x-request-id"
+PATH_CHARACTERS = 200
 _SANE = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_log = structlog.get_logger("fieldfare.http")
+_encode = msgspec.json.Encoder().encode
+
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""Of the request that is being served, for the lines that are logged meanwhile."""
+
+
+class RequestLine(msgspec.Struct):
+    """What is logged of a request."""
+
+    method: str
+    path: str
+    status: int
+    ms: float
+    account_id: int | None
+    request_id: str
+    timestamp: datetime
+    event: str = "request"
+    level: str = "info"
+
+
+class Lines:
+    """Lines on stdout; those of one step of the event loop leave together, at its end."""
+
+    def __init__(self) -> None:
+        self._waiting: list[bytes] = []
+
+    def write(self, line: bytes) -> None:
+        """Write one line; without its end."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._send)
+        self._waiting += (line, b"\n")
+
+    def _send(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        sys.stdout.buffer.write(b"".join(waiting))
+        sys.stdout.buffer.flush()
 
 
 class RequestLog:
-    """The outermost layer of the application."""
+    """The outermost layer of the application; `is_written` says whether lines are wanted."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, is_written: bool = True) -> None:
         self._app = app
+        self._lines = Lines() if is_written else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request and log how it went."""
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(scope)
+        sent_id = _request_id(scope)
         started = time.perf_counter()
         status = 500
         scope.setdefault("state", {})
@@ -38,26 +81,34 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (REQUEST_ID_HEADER, request_id)]
+                message["headers"] = [*message["headers"], (REQUEST_ID_HEADER, sent_id)]
             await send(message)
 
-        structlog.contextvars.bind_contextvars(request_id=request_id.decode())
+        # Never taken back: each request is a task, with a context of its own.
+        request_id.set(sent_id.decode())
         try:
             await self._app(scope, receive, send_with_id)
         finally:
-            _log.info(
-                "request",
-                method=scope["method"],
-                path=scope["path"][:200],
-                status=status,
-                ms=round((time.perf_counter() - started) * 1000, 1),
-                account_id=scope["state"].get("account_id"),
-            )
-            structlog.contextvars.unbind_contextvars("request_id")
+            if self._lines is not None:
+                self._lines.write(_line(scope, status, started, sent_id))
+
+
+def _line(scope: HTTPScope, status: int, started: float, sent_id: bytes) -> bytes:
+    return _encode(
+        RequestLine(
+            method=scope["method"],
+            path=scope["path"][:PATH_CHARACTERS],
+            status=status,
+            ms=round((time.perf_counter() - started) * 1000, 1),
+            account_id=scope["state"].get("account_id"),
+            request_id=sent_id.decode(),
+            timestamp=datetime.now(UTC),
+        )
+    )
 
 
 def _request_id(scope: Scope) -> bytes:
     for name, value in scope["headers"]:
         if name == REQUEST_ID_HEADER and _SANE.fullmatch(value):
             return bytes(value)
-    return uuid4().hex.encode()
+    return b"%032x" % random.getrandbits(128)

@@ -53,12 +53,19 @@ class CatalogueCache:
         self._cached: Cached[Catalogue] = Cached(feed, TOPIC)
         self._db = db
 
+    def kept(self, now: datetime) -> Catalogue | None:
+        """What is sold at `now`, if it need not be read."""
+        return self._cached.kept(lambda kept: _holds_at(kept, now))
+
     async def current(self, now: datetime) -> Catalogue:
         """What is sold at `now`; raises `Unavailable` if it must be read and cannot be."""
         return await self._cached.current(
-            lambda: load_catalogue(self._db, now),
-            lambda kept: kept.valid_until is None or now < kept.valid_until,
+            lambda: load_catalogue(self._db, now), lambda kept: _holds_at(kept, now)
         )
+
+
+def _holds_at(catalogue: Catalogue, now: datetime) -> bool:
+    return catalogue.valid_until is None or now < catalogue.valid_until
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
 """The handlers of impact: an account's order lists, and the feed that everybody sees."""
 
 from fieldfare.impact.api.donations import list_project_donations
-from fieldfare.impact.api.feed import list_public_offset_orders
+from fieldfare.impact.api.feed import find_ready_feed, list_public_offset_orders
 from fieldfare.impact.api.offsets import list_offset_orders
 from fieldfare.impact.api.purchases import list_purchases
 from fieldfare.impact.api.trees import list_tree_orders
 
 __all__ = [
+    "find_ready_feed",
     "list_offset_orders",
     "list_project_donations",
     "list_public_offset_orders",

@@ -36,6 +36,10 @@ class FeedCache:
         self._cached: Cached[Feed] = Cached(feed, TOPIC)
         self._db = db
 
+    def kept(self) -> Feed | None:
+        """The feed, if it need not be read."""
+        return self._cached.kept()
+
     async def current(self) -> Feed:
         """The feed; raises `Unavailable` if it must be read and cannot be."""
         return await self._cached.current(lambda: load_feed(self._db))
