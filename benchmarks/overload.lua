@@ -1,5 +1,7 @@
 -- wrk's part: orders as in requests.lua, by many more connections than can be served in time.
--- Arguments: a file with a token a line, a file with the body, a mark that no other run has.
+-- Arguments: a file with a token a line, a file with the body, a mark that no other run has, and how
+-- many a second are to be sent: each has its instant, and whoever is free sends it; 0 for as many as
+-- are answered.
 -- Each answer is told apart by its X-Request-Id, so that those taken are timed without those refused.
 -- One thread only: each would count its requests from 1.
 
@@ -12,6 +14,7 @@ local MONOTONIC = 1
 local instant = ffi.new("instant_t")
 
 local tokens, mark, sent, body, sent_at, threads = {}, nil, 0, nil, {}, {}
+local rate, due, began_at = 0, 0, nil
 local headers = { ["Content-Type"] = "application/json" }
 
 local function now_ms()
@@ -31,9 +34,20 @@ function init(args)
     body = file:read("*a")
     file:close()
     mark = args[3]
+    rate = tonumber(args[4])
     math.randomseed(os.time())
     -- Globals: what `done` may ask a thread for. Answers by their time in whole milliseconds.
     taken, refused, wrong = {}, 0, 0
+end
+
+-- Milliseconds to wait before the next one.
+function delay()
+    if rate == 0 then
+        return 0
+    end
+    began_at = began_at or now_ms()
+    due = due + 1
+    return math.max(0, math.floor(began_at + due * 1e3 / rate - now_ms()))
 end
 
 function request()

@@ -1,8 +1,8 @@
-"""The time that an accepted order takes while far more come than can be carried out.
+"""The time that an accepted order takes while twice as many come as can be carried out.
 
-64 connections show what the machine carries; then 2,048 order, and at once again whatever they are
-told. Many are refused, with 503 and Retry-After; each accepted order is in the books, and nothing
-else is.
+64 connections show what the machine carries; then twice as many orders come a second, whatever
+becomes of those before them. Many are refused, with 503 and Retry-After; each accepted order is in
+the books, and nothing else is.
 """
 
 import subprocess
@@ -24,7 +24,10 @@ NAME = "overload"
 ACCOUNTS = 1_000
 ROUNDS = 3
 TURN_SECONDS = 6
-MANY_CONNECTIONS = 2_048
+TIMES = 2
+"""As many as can be carried."""
+HELD_SECONDS = 2
+"""For at most so long is a connection taken by one order, so that there must be as many of them."""
 SETTLE_SECONDS = 2.0
 LIMIT_MS = 1_000.0
 SCRIPT = Path(__file__).with_name("overload.lua")
@@ -82,7 +85,6 @@ def measure() -> Comparison:
         limits=(LIMIT_MS,) * ROUNDS,
         details={
             "carried_per_s": [carried for carried, _ in turns],
-            "connections": MANY_CONNECTIONS,
             "asked_per_s": [rush.asked_per_s for _, rush in turns],
             "accepted": [rush.accepted for _, rush in turns],
             "accepted_p50_ms": [rush.percentile_ms(50) for _, rush in turns],
@@ -94,7 +96,8 @@ def measure() -> Comparison:
 def _overload(sides: Sides) -> tuple[float, Rush]:
     """What is carried per second, and the run of all those who ask for more."""
     carried = _rush(sides, CONNECTIONS).accepted_per_s
-    rush = _rush(sides, MANY_CONNECTIONS)
+    rate = round(TIMES * carried)
+    rush = _rush(sides, HELD_SECONDS * rate, rate)
     progress(
         f"  {carried:.0f}/s can be carried, {rush.asked_per_s:.0f}/s asked for: "
         f"p99 of the accepted {rush.percentile_ms(99)} ms, {rush.refused} refused"
@@ -102,7 +105,8 @@ def _overload(sides: Sides) -> tuple[float, Rush]:
     return carried, rush
 
 
-def _rush(sides: Sides, connections: int) -> Rush:
+def _rush(sides: Sides, connections: int, rate: int = 0) -> Rush:
+    """A run of so many connections, at a rate of so many orders a second if one is given."""
     before = read_books(sides.stage.database_url, sides.since)
     ran = subprocess.run(
         [
@@ -117,6 +121,7 @@ def _rush(sides: Sides, connections: int) -> Rush:
             str(sides.tokens_file),
             str(sides.body_file),
             uuid4().hex,
+            str(rate),
         ],
         capture_output=True,
         text=True,
