@@ -85,3 +85,16 @@ def test_a_month_is_guarded_as_its_table_is(kind: str, migrated: psycopg.Connect
             <> (select count(*) from {kind} where {owner} = i.inhparent)
     """).fetchall()
     assert unlike == []
+
+
+def test_every_month_tells_the_planner_what_its_table_tells(migrated: psycopg.Connection) -> None:
+    told = migrated.execute(
+        "select p.parent, a.attname, bool_and(c.attoptions = a.attoptions), count(*)"
+        " from db.partitioned p"
+        " join pg_attribute a on a.attrelid = p.parent::regclass and a.attoptions is not null"
+        " join pg_inherits i on i.inhparent = a.attrelid"
+        " join pg_attribute c on c.attrelid = i.inhrelid and c.attname = a.attname"
+        " group by 1, 2 order by 1"
+    ).fetchall()
+    assert {"orders.line", "orders.purchase", "ledger.entry"} <= {table for table, *_ in told}
+    assert all(alike and months > 12 for _, _, alike, months in told), told

@@ -1,4 +1,4 @@
-"""An account's certified mass and its rank are read in one statement."""
+"""Reads of an account: one statement for its rank, plans that no account's size misleads."""
 
 from alembic import op
 
