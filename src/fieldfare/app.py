@@ -14,6 +14,7 @@ from litestar.types import ASGIApp
 from fieldfare.accounts.service import find_principal
 from fieldfare.catalog.service import CatalogueCache, preset_catalogue
 from fieldfare.db.changes import ChangeFeed, following
+from fieldfare.db.pool import watch_pool
 from fieldfare.db.revision import open_migrated_database
 from fieldfare.http.auth import TokenCache
 from fieldfare.http.door import Door
@@ -34,9 +35,11 @@ from fieldfare.payments.service.top_ups import LiveTopUpDesk
 from fieldfare.routes import ROUTES
 from fieldfare.sandbox.desk import SandboxDesk
 from fieldfare.settings import Settings, SettingsRefused
+from fieldfare.telemetry.families import CALLS_WAITING, ORDERS_WAITING
 
 STATIC = Path(__file__).parent / "web" / "static"
 ORDER_PATHS = frozenset(route.path for route in ROUTES if route.is_order)
+PATHS = frozenset(route.path for route in ROUTES if "{" not in route.path)
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ async def create_app(
             why_busy=edge.live_desk.commits.why_busy,
             order_paths=ORDER_PATHS,
         )
-        yield RequestLog(door, is_written=settings.log_level in {"debug", "info"})
+        yield RequestLog(door, is_written=settings.log_level in {"debug", "info"}, paths=PATHS)
 
 
 def _litestar(edge: Edge) -> Litestar:
@@ -95,12 +98,17 @@ async def _open_edge(settings: Settings, is_stopping: Callable[[], bool]) -> Asy
         application="fieldfare-api",
         for_requests=True,
     )
+    pace = pace_of_requests(db, settings.stripe_calls_per_second, is_stopping=is_stopping)
     gateway = open_gateway(
         settings.stripe_key or "",
         settings.stripe_url,
         request_s=settings.stripe_timeout_s,
-        pace=pace_of_requests(db, settings.stripe_calls_per_second, is_stopping=is_stopping),
+        pace=pace,
     )
+    commits = GroupCommit(db)
+    watch_pool(db)
+    ORDERS_WAITING.watch(commits.waiting)
+    CALLS_WAITING.watch(pace.waiting_by_line)
     try:
         async with following(ChangeFeed(db)) as feed:
             yield Edge(
@@ -112,7 +120,7 @@ async def _open_edge(settings: Settings, is_stopping: Callable[[], bool]) -> Asy
                     cache=CatalogueCache(feed, db),
                     public_url=settings.public_url,
                     gateway=gateway,
-                    commits=GroupCommit(db),
+                    commits=commits,
                     rates=RateCache(feed, db),
                     public_feed=FeedCache(feed, db),
                     page_turns=PageTurns(),

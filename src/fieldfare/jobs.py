@@ -42,6 +42,8 @@ from fieldfare.payments.service.pace import pace_of_background
 from fieldfare.payments.service.refill_mail import send_refill_failed
 from fieldfare.payments.service.refills import sweep_refills
 from fieldfare.settings import Settings, SettingsRefused
+from fieldfare.telemetry import traces
+from fieldfare.telemetry.families import JOB_S
 
 KEYS_AT_ONCE = 5_000
 KEY_BATCHES = 2_000
@@ -373,16 +375,21 @@ async def run_job(ctx: JobContext, schedule: Schedule) -> None:
     """Run a job within its limit and log its name, what it did and how long that took."""
     log = _log.bind(job=schedule.name)
     started_at = time.monotonic()
+    ended = "failed"
     try:
-        async with asyncio.timeout(schedule.limit_s):
-            outcome = await schedule.run(ctx)
+        with traces.span(f"job {schedule.name}"):
+            async with asyncio.timeout(schedule.limit_s):
+                outcome = await schedule.run(ctx)
     except (*DATABASE_DOWN, Unavailable) as error:
         # A server that is away is no defect of the job's: its trace would tell nothing.
         log.warning("job_failed", reason=reason_of(error), duration_ms=_ms_since(started_at))
     except Exception:
         log.exception("job_failed", duration_ms=_ms_since(started_at))
     else:
+        ended = "done"
         log.info("job_done", duration_ms=_ms_since(started_at), **outcome)
+    finally:
+        JOB_S.observe(time.monotonic() - started_at, schedule.name, ended)
 
 
 def rest_s(retry: Retry, failures: int, chance: float) -> float:

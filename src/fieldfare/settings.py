@@ -13,6 +13,7 @@ import msgspec
 
 DEFAULT_PORT = 3001
 DEFAULT_HOME = ".fieldfare"
+TRACES_PATH = "/v1/traces"
 
 
 class SettingsRefused(ValueError):
@@ -70,6 +71,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pool_size: int = 10
     """`FIELDFARE_POOL_SIZE`: database connections of one process, 2 to 200; the worker is one too,
     so that the whole needs (processes + 1) times as many."""
+    metrics_port: int | None = None
+    """`FIELDFARE_METRICS_PORT`: where `/metrics` is, for operators; without it nothing is kept."""
+    metrics_host: str = "127.0.0.1"
+    """`FIELDFARE_METRICS_HOST`: the address of that port."""
+    traces_url: str | None = None
+    """`FIELDFARE_TRACES_URL`, or else `OTEL_EXPORTER_OTLP_ENDPOINT`: a collector that takes OTLP
+    over HTTP, here with the path to it; without either there are no traces."""
     log_level: str = "info"
     """`FIELDFARE_LOG_LEVEL`: debug, info, warning or error."""
 
@@ -105,6 +113,9 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         * _whole(environ, "FIELDFARE_ADJUST_ALONE_UP_TO", default=100, low=0, high=1_000_000),
         processes=_processes(environ),
         pool_size=_whole(environ, "FIELDFARE_POOL_SIZE", default=10, low=2, high=200),
+        metrics_port=_metrics_port(environ, port),
+        metrics_host=environ.get("FIELDFARE_METRICS_HOST") or "127.0.0.1",
+        traces_url=_traces_url(environ),
         log_level=_one_of(environ, "FIELDFARE_LOG_LEVEL", ("info", "debug", "warning", "error")),
     )
 
@@ -151,6 +162,26 @@ def _processes(environ: Mapping[str, str]) -> int | None:
     if not environ.get("FIELDFARE_PROCESSES"):
         return None
     return _whole(environ, "FIELDFARE_PROCESSES", default=1, low=1, high=64)
+
+
+def _metrics_port(environ: Mapping[str, str], port: int) -> int | None:
+    if not environ.get("FIELDFARE_METRICS_PORT"):
+        return None
+    chosen = _whole(environ, "FIELDFARE_METRICS_PORT", default=0, low=1, high=65_535)
+    if chosen == port:
+        raise SettingsRefused(
+            f"FIELDFARE_METRICS_PORT is {chosen}, and so is FIELDFARE_PORT; metrics are for "
+            "operators only: give them a port of their own"
+        )
+    return chosen
+
+
+def _traces_url(environ: Mapping[str, str]) -> str | None:
+    for name in ("FIELDFARE_TRACES_URL", "OTEL_EXPORTER_OTLP_ENDPOINT"):
+        if environ.get(name):
+            url = _url(environ, name, "")
+            return url if url.endswith(TRACES_PATH) else url + TRACES_PATH
+    return None
 
 
 def _whole(environ: Mapping[str, str], name: str, *, default: int, low: int, high: int) -> int:

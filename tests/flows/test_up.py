@@ -78,7 +78,7 @@ def running(home: Path, **more: str) -> Iterator[Up]:
         output.open("wb") as sink,
         subprocess.Popen(
             COMMAND,
-            env=environment(home, free_port(neighbours=5), **more),
+            env=environment(home, free_port(neighbours=6), **more),
             stdout=sink,
             stderr=subprocess.STDOUT,
         ) as process,
@@ -177,7 +177,7 @@ def test_it_comes_up_sells_and_stops_without_a_trace(home: Path) -> None:
 
 def test_a_second_start_is_refused_and_ctrl_c_stops_in_order(home: Path) -> None:
     with running(home) as up:
-        line = refused(home, free_port(neighbours=5))
+        line = refused(home, free_port(neighbours=6))
         assert f"runs already on {home} (pid {up.process.pid})" in line
         assert f"kill {up.process.pid}" in line
         assert (home / "demo.json").exists()
@@ -236,7 +236,7 @@ def test_a_lock_file_that_names_a_foreign_process(home: Path) -> None:
 
 @pytest.mark.parametrize(("offset", "part"), [(0, "api"), (1, "database server")])
 def test_a_taken_port_is_named_with_its_holder(home: Path, offset: int, part: str) -> None:
-    port = free_port(neighbours=5)
+    port = free_port(neighbours=6)
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", port + offset))
         holder.listen()
@@ -262,7 +262,7 @@ def test_a_taken_port_is_named_with_its_holder(home: Path, offset: int, part: st
 def test_what_cannot_be_used_is_one_line_with_the_next_step(
     home: Path, more: dict[str, str], told: str
 ) -> None:
-    line = refused(home, free_port(neighbours=5), **more)
+    line = refused(home, free_port(neighbours=6), **more)
     assert "hush-hush" not in line
     assert re.search(told, line), line
     assert not (home / "demo.json").exists()

@@ -16,6 +16,8 @@ from fieldfare.db.revision import open_migrated_database
 from fieldfare.settings import Settings, SettingsRefused
 
 MOST_PROCESSES = 64
+METRICS_CONNECTIONS = 2
+"""What the process that answers `/metrics` may open."""
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _log = structlog.get_logger(__name__)
 
@@ -39,6 +41,8 @@ async def plan_processes(settings: Settings) -> int:
             allowed = await count_connections_allowed(conn)
     finally:
         await db.close()
+    if settings.metrics_port is not None:
+        allowed -= METRICS_CONNECTIONS
     processes = choose_processes(
         settings.processes, cores=count_cores(), pool_size=settings.pool_size, allowed=allowed
     )

@@ -15,7 +15,21 @@ def bind_port(settings: Settings) -> socket.socket:
 
     Raises `SettingsRefused` if they cannot be had.
     """
-    return _bind(_new_socket(settings), settings)
+    return _bind_api(_new_socket(settings.host), settings)
+
+
+def bind_metrics_port(settings: Settings) -> socket.socket:
+    """A socket on FIELDFARE_METRICS_HOST and FIELDFARE_METRICS_PORT, which somebody listens on.
+
+    Raises `SettingsRefused` if they cannot be had, or if no port is set.
+    """
+    if settings.metrics_port is None:
+        raise SettingsRefused(
+            "FIELDFARE_METRICS_PORT is not set; set it to the port that metrics are to be read on, "
+            "for instance 9464"
+        )
+    host, port = settings.metrics_host, settings.metrics_port
+    return _bind(_new_socket(host), host, port, "FIELDFARE_METRICS_PORT")
 
 
 def share_port(reserved: socket.socket) -> None:
@@ -29,24 +43,28 @@ def share_port(reserved: socket.socket) -> None:
 
 def bind_shared_port(settings: Settings) -> socket.socket:
     """One process's socket on a port that is kept and shared; raises `SettingsRefused`."""
-    listener = _new_socket(settings)
+    listener = _new_socket(settings.host)
     share_port(listener)
-    return _bind(listener, settings)
+    return _bind_api(listener, settings)
 
 
-def _new_socket(settings: Settings) -> socket.socket:
-    unbound = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+def _new_socket(host: str) -> socket.socket:
+    unbound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     unbound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     return unbound
 
 
-def _bind(unbound: socket.socket, settings: Settings) -> socket.socket:
+def _bind_api(unbound: socket.socket, settings: Settings) -> socket.socket:
+    return _bind(unbound, settings.host, settings.port, "FIELDFARE_PORT")
+
+
+def _bind(unbound: socket.socket, host: str, port: int, setting: str) -> socket.socket:
     try:
-        unbound.bind((settings.host, settings.port))
+        unbound.bind((host, port))
     except OSError as error:
         unbound.close()
         raise SettingsRefused(
-            f"cannot listen on {settings.host} port {settings.port} ({error.strerror}); stop what "
-            "uses it, or set FIELDFARE_PORT to another port"
+            f"cannot listen on {host} port {port} ({error.strerror}); stop what uses it, or set "
+            f"{setting} to another port"
         ) from error
     return unbound

@@ -25,6 +25,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Run the jobs, such as the ranking, on the database at DATABASE_URL, until SIGTERM or "
         "Ctrl-C.",
     ),
+    "metrics": (
+        "fieldfare.cli.metrics:metrics_command",
+        "Answer /metrics on FIELDFARE_METRICS_PORT for the workers of this machine, until Ctrl-C.",
+    ),
     "migrate": (
         "fieldfare.cli.migrate:migrate_command",
         "Bring the database at DATABASE_URL to this program's schema; safe to repeat.",

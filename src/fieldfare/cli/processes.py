@@ -6,6 +6,7 @@ signal to stop is passed on, and we end when the last of them has drained; none 
 """
 
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,8 +16,11 @@ from types import FrameType
 import structlog
 
 from fieldfare.db.embedded.children import signal_at_parent_death
+from fieldfare.telemetry.families import RESTARTS
+from fieldfare.telemetry.snapshots import EVERY_S, Keeper
 
-COMMAND = (sys.executable, "-m", "fieldfare.cli.serving")
+SERVE = (sys.executable, "-m", "fieldfare.cli.serving")
+EXPORT = (sys.executable, "-m", "fieldfare.cli.exporting")
 FIRST_REST_S = 0.2
 LONGEST_REST_S = 10.0
 STEADY_S = 60.0
@@ -31,6 +35,10 @@ _log = structlog.get_logger(__name__)
 class _Place:
     """A process, or the rest before the next one takes its place."""
 
+    role: str
+    command: tuple[str, ...]
+    passed: tuple[int, ...] = ()
+    """Open files that it inherits."""
     process: subprocess.Popen[bytes] | None = None
     started_at: float = field(default_factory=time.monotonic)
     rest_s: float = FIRST_REST_S
@@ -38,13 +46,27 @@ class _Place:
     """On the monotonic clock."""
 
 
-def serve_by_processes(count: int) -> int:
-    """Run `count` processes until SIGTERM or SIGINT; gives the exit code, 0 if all ended well."""
+def serve_by_processes(
+    count: int, metrics: socket.socket | None = None, keeper: Keeper | None = None
+) -> int:
+    """Run `count` processes until SIGTERM or SIGINT; gives the exit code, 0 if all ended well.
+
+    With a socket for `metrics`, one more answers there for all of them; `keeper` writes what we
+    count ourselves.
+    """
     stop = _listen_for_stop()
-    places = [_Place() for _ in range(count)]
+    places = [_Place("api", SERVE) for _ in range(count)]
+    if metrics is not None:
+        metrics.listen()
+        passed = metrics.fileno()
+        places.append(_Place("metrics", (*EXPORT, "--fd", str(passed)), (passed,)))
+    write_at = 0.0
     while not stop:
         for place in places:
             _tend(place)
+        if keeper is not None and time.monotonic() >= write_at:
+            keeper.try_to_write(keeper.encode())
+            write_at = time.monotonic() + EVERY_S
         time.sleep(_POLL_S)
     return _end([place.process for place in places if place.process is not None])
 
@@ -72,9 +94,10 @@ def _tend(place: _Place) -> None:
 
 
 def _bury(place: _Place, pid: int, status: int, now: float) -> None:
+    RESTARTS.add(place.role)
     if now - place.started_at > STEADY_S:
         place.rest_s = FIRST_REST_S
-    _log.error("api_process_died", pid=pid, status=status, starts_again_in_s=place.rest_s)
+    _log.error(f"{place.role}_process_died", pid=pid, status=status, starts_again_in_s=place.rest_s)
     place.process = None
     _rest(place, now)
 
@@ -82,14 +105,17 @@ def _bury(place: _Place, pid: int, status: int, now: float) -> None:
 def _start(place: _Place, now: float) -> None:
     try:
         place.process = subprocess.Popen(
-            COMMAND,
+            place.command,
+            pass_fds=place.passed,
             stdin=subprocess.DEVNULL,
             preexec_fn=signal_at_parent_death(signal.SIGKILL),
             # Ctrl-C goes to our whole group; they are to hear of it once, from us.
             start_new_session=True,
         )
     except OSError as error:  # no more processes, or no memory for one
-        _log.error("api_process_not_started", reason=str(error), starts_again_in_s=place.rest_s)
+        _log.error(
+            f"{place.role}_process_not_started", reason=str(error), starts_again_in_s=place.rest_s
+        )
         _rest(place, now)
     else:
         place.started_at = now

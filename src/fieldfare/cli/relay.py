@@ -15,6 +15,7 @@ import structlog
 from fieldfare.db.job_queue import JobQueries, NewJob
 from fieldfare.db.pool import Database, connection, transaction
 from fieldfare.notifications.service import outbox
+from fieldfare.telemetry.families import RELAYED
 
 ROWS_AT_ONCE = 500
 TELL_STRANDED_S = 60.0
@@ -44,6 +45,7 @@ async def relay_due(db: Database, topics: Sequence[str], queries: JobQueries) ->
             jobs = [NewJob(key=r.id, topic=r.topic, subject_id=r.subject_id) for r in rows]
             await queries.insert_jobs(conn, jobs)
     if rows:
+        RELAYED.add(by=len(rows))
         await queries.wake()
     return len(rows)
 

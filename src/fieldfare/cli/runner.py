@@ -10,7 +10,7 @@ import contextlib
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -25,6 +25,8 @@ from fieldfare.db.pool import DATABASE_DOWN
 from fieldfare.db.queue import CHANNEL
 from fieldfare.jobs import JobContext, Topic, TryLater, reason_of, rest_s
 from fieldfare.kernel.errors import Unavailable
+from fieldfare.telemetry import traces
+from fieldfare.telemetry.families import JOB_S, JOB_WAIT_S
 
 JOBS_AT_ONCE = 4
 """Jobs that one statement picks, and whose ends one statement notes. PgQueuer waits a tenth of a
@@ -141,12 +143,36 @@ async def attempt(
     """Run a job once, and log it; gives what is to become of it, None if it is done."""
     if stop.is_set():
         return Postponed(reason="the worker stops")
+    waited = datetime.now(UTC) - max(job.created, job.execute_after)
+    JOB_WAIT_S.observe(max(waited.total_seconds(), 0.0), topic.name)
+    began = time.monotonic()
+    verdict = await _attempt(ctx, topic, job, stop)
+    JOB_S.observe(time.monotonic() - began, topic.name, _ended(verdict))
+    return verdict
+
+
+def _ended(verdict: RetryRequested | Held | None) -> str:
+    match verdict:
+        case None:
+            return "done"
+        case Postponed():
+            return "later"
+        case Held():
+            return "held"
+        case _:
+            return "failed"
+
+
+async def _attempt(
+    ctx: JobContext, topic: Topic, job: Job, stop: asyncio.Event
+) -> RetryRequested | Held | None:
     subject = (job.payload or b"").decode(errors="replace")
     started_at = time.monotonic()
     with bound_contextvars(job=topic.name, job_id=job.id, subject_id=subject):
         try:
-            async with _limit(topic.limit_s):
-                await topic.run(ctx, UUID(subject))
+            with traces.span(f"job {topic.name}", subject_id=subject, tries=job.attempts + 1):
+                async with _limit(topic.limit_s):
+                    await topic.run(ctx, UUID(subject))
         except TryLater as later:
             _log.info("job_later", reason=str(later), next_try_s=later.delay.total_seconds())
             return Postponed(later.delay, reason=str(later))

@@ -23,6 +23,8 @@ from fieldfare.cli.steps import complain
 from fieldfare.db.errors import MigrationRefused
 from fieldfare.http.pace import PacedProtocol
 from fieldfare.settings import Settings, SettingsRefused, read_settings
+from fieldfare.telemetry.snapshots import keeping
+from fieldfare.telemetry.traces import tracing
 
 BACKLOG = 2_048
 LINGER_SECONDS = 1.0
@@ -52,7 +54,11 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
     stop = asyncio.Event()
     for signum in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
-    async with create_app(settings, is_stopping=stop.is_set) as app:
+    async with (
+        keeping(settings, "api"),
+        tracing(settings, "fieldfare-api"),
+        create_app(settings, is_stopping=stop.is_set) as app,
+    ):
         config = uvicorn.Config(
             app,
             http=PacedProtocol,

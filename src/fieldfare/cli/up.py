@@ -44,6 +44,7 @@ POSTGRES_PORT_OFFSET = 1
 STRIPE_PORT_OFFSET = 2
 MAIL_PORT_OFFSET = 3
 SMTP_PORT_OFFSET = 4
+METRICS_PORT_OFFSET = 5
 DEMO_STRIPE_KEY = "sk_test_fieldfare"
 PROGRAM = (sys.executable, "-m", "fieldfare.cli.main")
 OLDEST_SERVER = 15
@@ -92,8 +93,8 @@ def _bring_up(settings: Settings) -> None:
         check_alive(running)
         on_the_way_down.callback(remove_demo, settings.home)
         base_url = _base_url(settings)
-        _publish(settings.home, base_url, database_url, access, outside, running)
-        _greet(base_url, access, outside)
+        _publish(settings, database_url, access, outside, running)
+        _greet(base_url, _metrics_url(settings), access, outside)
         watch(running)
 
 
@@ -183,6 +184,7 @@ def _parts(settings: Settings, database_url: str, outside: _Outside) -> list[Par
         # The sink asks nobody to log in.
         "FIELDFARE_SMTP_USER": "",
         "FIELDFARE_SMTP_PASSWORD": "",
+        "FIELDFARE_METRICS_PORT": str(_metrics_port(settings)),
         "PYTHONUNBUFFERED": "1",
     }
     return [
@@ -229,6 +231,15 @@ def _check_ports(settings: Settings) -> None:
         ("mail sink's SMTP", outside.smtp_port),
     ):
         check_port("127.0.0.1", port, part, base_port=base_port)
+    check_port(settings.metrics_host, _metrics_port(settings), "metrics", base_port=base_port)
+
+
+def _metrics_port(settings: Settings) -> int:
+    return settings.metrics_port or settings.port + METRICS_PORT_OFFSET
+
+
+def _metrics_url(settings: Settings) -> str:
+    return f"{_url_of(settings.metrics_host, _metrics_port(settings))}/metrics"
 
 
 def _start_postgres(settings: Settings, running: list[Running], on_the_way_down: ExitStack) -> str:
@@ -295,22 +306,25 @@ def _stop_postgres(server: embedded.RunningServer) -> None:
 
 
 def _base_url(settings: Settings) -> str:
-    host = _EVERYWHERE.get(settings.host, settings.host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    return _url_of(settings.host, settings.port)
+
+
+def _url_of(host: str, port: int) -> str:
+    host = _EVERYWHERE.get(host, host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _publish(
-    home: Path,
-    base_url: str,
+    settings: Settings,
     database_url: str,
     access: "DemoAccess",
     outside: _Outside,
     running: list[Running],
 ) -> None:
     write_demo(
-        home,
+        settings.home,
         {
-            "base_url": base_url,
+            "base_url": _base_url(settings),
             "live_token": access.live_token,
             "test_token": access.test_token,
             "personal_token": access.personal_token,
@@ -322,6 +336,7 @@ def _publish(
             "mail_url": outside.mail_url,
             "stripe_url": outside.stripe_url,
             "stripe_key": DEMO_STRIPE_KEY,
+            "metrics_url": _metrics_url(settings),
             "database_url": database_url,
             "pid": os.getpid(),
             "pids": {one.name: one.process.pid for one in running},
@@ -329,7 +344,7 @@ def _publish(
     )
 
 
-def _greet(base_url: str, access: "DemoAccess", outside: _Outside) -> None:
+def _greet(base_url: str, metrics_url: str, access: "DemoAccess", outside: _Outside) -> None:
     say(
         f"""
 Fieldfare answers at {base_url}
@@ -349,6 +364,7 @@ Place the first order, 0.45 tonnes paid from credits:
 Leave out "paymentMethod" and it is charged to the demo team's test card.
 
   mail that was sent   {outside.mail_url}/inbox
+  metrics              {metrics_url}
 
 Ctrl-C stops everything; the data stays."""
     )

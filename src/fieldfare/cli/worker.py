@@ -15,6 +15,7 @@ import typer
 from fieldfare.cli.steps import complain
 from fieldfare.db.errors import MigrationRefused
 from fieldfare.settings import Settings, SettingsRefused, read_settings
+from fieldfare.telemetry.families import CALLS_WAITING
 
 CLOSE_S = 2.0
 
@@ -33,10 +34,18 @@ def worker() -> None:
         settings = read_settings()
         configure_logs(settings.log_level)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(run_worker(settings))
+            runner.run(_run_watched(settings))
     except (SettingsRefused, MigrationRefused) as refusal:
         complain(str(refusal))
         raise typer.Exit(1) from refusal
+
+
+async def _run_watched(settings: Settings) -> None:
+    from fieldfare.telemetry.snapshots import keeping
+    from fieldfare.telemetry.traces import tracing
+
+    async with keeping(settings, "worker"), tracing(settings, "fieldfare-worker"):
+        await run_worker(settings)
 
 
 async def run_worker(settings: Settings) -> None:
@@ -51,6 +60,7 @@ async def run_worker(settings: Settings) -> None:
         )
     with _stop_on_signals() as stop:
         from fieldfare.cli.scheduler import work
+        from fieldfare.db.pool import watch_pool
         from fieldfare.db.revision import open_migrated_database
         from fieldfare.jobs import close_context, make_context
 
@@ -58,8 +68,11 @@ async def run_worker(settings: Settings) -> None:
             settings.database_url, pool_size=settings.pool_size, application="fieldfare-worker"
         )
         try:
+            watch_pool(db)
             context = make_context(db, settings)
             try:
+                if context.gateway is not None and context.gateway.pace is not None:
+                    CALLS_WAITING.watch(context.gateway.pace.waiting_by_line)
                 await work(context, stop)
             finally:
                 await close_context(context)

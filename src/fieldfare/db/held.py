@@ -38,6 +38,13 @@ group by entrypoint
 order by entrypoint
 """
 
+_COUNT_HELD = """
+select entrypoint as topic, count(*) as held
+from pgqueuer.pgqueuer
+where status = 'failed'
+group by entrypoint
+"""
+
 _RETRY_HELD = """
 with freed as (
     update pgqueuer.pgqueuer
@@ -133,3 +140,8 @@ async def trim_log(conn: Connection, *, older_than: timedelta, at_most: int) -> 
     """
     trimmed: int = await conn.fetchval(_TRIM_LOG, older_than, at_most)
     return trimmed
+
+
+async def count_held(conn: Connection) -> dict[str, int]:
+    """How many jobs of each topic are held; those that have none are left out."""
+    return {row["topic"]: row["held"] for row in await conn.fetch(_COUNT_HELD)}

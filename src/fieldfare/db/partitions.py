@@ -46,11 +46,13 @@ async def make_partitions(conn: Connection, months_ahead: int = MONTHS_AHEAD) ->
     return made
 
 
-async def list_running_out(conn: Connection) -> list[RunningOut]:
-    """The large tables that have partitions for less than `LEAST_DAYS_AHEAD` days."""
+async def list_running_out(
+    conn: Connection, *, days_ahead: int = LEAST_DAYS_AHEAD
+) -> list[RunningOut]:
+    """The large tables that have partitions for less than `days_ahead` days."""
     return [
         RunningOut(row["table_name"], row["until"])
-        async for row in _queries.list_running_out(conn, days_ahead=LEAST_DAYS_AHEAD)
+        async for row in _queries.list_running_out(conn, days_ahead=days_ahead)
     ]
 
 

@@ -15,6 +15,7 @@ import asyncpg
 import msgspec
 
 from fieldfare.kernel.errors import AnswerLost, Contended, HeldUp, Unavailable
+from fieldfare.telemetry.families import CONNECTIONS, CONNECTIONS_MOST
 
 if TYPE_CHECKING:
     Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
@@ -24,7 +25,8 @@ else:
 
 T = TypeVar("T")
 
-_in_transaction: ContextVar[bool] = ContextVar("in_transaction", default=False)
+_afterwards: ContextVar[list[Callable[[], None]] | None] = ContextVar("afterwards", default=None)
+"""What is to be done once the transaction that is open here has committed; None outside one."""
 
 ACQUIRE_TIMEOUT_S = 5.0
 STATEMENT_TIMEOUT_MS = 15_000
@@ -117,6 +119,18 @@ async def open_database(
     return Database(pool)
 
 
+def watch_pool(db: Database) -> None:
+    """From now on, metrics tell of this pool as the one of this process."""
+    pool = db.pool
+
+    def count() -> dict[tuple[str, ...], float]:
+        idle = pool.get_idle_size()
+        return {("used",): pool.get_size() - idle, ("idle",): idle}
+
+    CONNECTIONS.watch(count)
+    CONNECTIONS_MOST.watch(lambda: {(): pool.get_max_size()})
+
+
 @asynccontextmanager
 async def connection(db: Database) -> AsyncIterator[Connection]:
     """Borrow a connection for single statements; each commits by itself.
@@ -169,12 +183,27 @@ def _may_be_done(error: BaseException) -> bool:
 @asynccontextmanager
 async def transaction(db: Database) -> AsyncIterator[Connection]:
     """Borrow a connection inside one transaction: it commits at the end, or undoes everything."""
+    afterwards: list[Callable[[], None]] = []
     async with connection(db) as conn, conn.transaction():
-        token = _in_transaction.set(True)
+        token = _afterwards.set(afterwards)
         try:
             yield conn
         finally:
-            _in_transaction.reset(token)
+            _afterwards.reset(token)
+    for call in afterwards:
+        call()
+
+
+def after_commit(call: Callable[[], None]) -> None:
+    """Have `call` run once what is being written here has committed, and only then.
+
+    For what is counted of it: it must not fail, and is lost with the process.
+    """
+    afterwards = _afterwards.get()
+    if afterwards is None:
+        call()
+    else:
+        afterwards.append(call)
 
 
 async def retry_deadlocks(work: Callable[[], Awaitable[T]]) -> T:
@@ -194,4 +223,4 @@ async def retry_deadlocks(work: Callable[[], Awaitable[T]]) -> T:
 
 def assert_no_transaction() -> None:
     """Called before every use of the network: a lock must not wait for another machine."""
-    assert not _in_transaction.get(), "a transaction is open across a network call"
+    assert _afterwards.get() is None, "a transaction is open across a network call"

@@ -17,6 +17,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from fieldfare.http.encoding import CONTENT_TYPE, encode_problem
 from fieldfare.kernel.errors import Unavailable
+from fieldfare.telemetry.families import REFUSED
 
 PAUSE_S = (0.5, 1.5)
 """By chance in between, so that those who are refused together do not come again together."""
@@ -63,6 +64,7 @@ def _stopping() -> Unavailable:
 
 
 async def _refuse(receive: Receive, send: Send, problem: Unavailable, more: Headers) -> None:
+    REFUSED.add(problem.code)
     # To its end: a connection that is closed on unread bytes is reset, and the answer lost.
     while (await receive()).get("more_body"):
         pass

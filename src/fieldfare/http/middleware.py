@@ -17,9 +17,15 @@ import msgspec
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
+from fieldfare.telemetry import traces
+from fieldfare.telemetry.families import REQUESTS
+
 REQUEST_ID_HEADER = b"x-request-id"
 PATH_CHARACTERS = 200
 _SANE = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+NO_ROUTE = "other"
+"""In the place of a path that no route serves: a client may make up as many as it likes."""
+_METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
 _encode = msgspec.json.Encoder().encode
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
@@ -59,10 +65,16 @@ class Lines:
 
 
 class RequestLog:
-    """The outermost layer of the application; `is_written` says whether lines are wanted."""
+    """The outermost layer of the application; `is_written` says whether lines are wanted.
 
-    def __init__(self, app: ASGIApp, *, is_written: bool = True) -> None:
+    `paths` are the routes that have no parameter.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, is_written: bool = True, paths: frozenset[str] = frozenset()
+    ) -> None:
         self._app = app
+        self._paths = paths
         self._lines = Lines() if is_written else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,10 +99,35 @@ class RequestLog:
         # Never taken back: each request is a task, with a context of its own.
         request_id.set(sent_id.decode())
         try:
-            await self._app(scope, receive, send_with_id)
+            with traces.request_span(scope["method"], scope["headers"]) as span:
+                await self._app(scope, receive, send_with_id)
+                if span is not None:
+                    self._describe(span, scope, status, sent_id)
         finally:
+            self._count(scope, status, time.perf_counter() - started)
             if self._lines is not None:
                 self._lines.write(_line(scope, status, started, sent_id))
+
+    def _count(self, scope: HTTPScope, status: int, took_s: float) -> None:
+        method = scope["method"] if scope["method"] in _METHODS else NO_ROUTE
+        REQUESTS.observe(took_s, method, self._route(scope), str(status))
+
+    def _route(self, scope: HTTPScope) -> str:
+        """What serves this path, with names in the place of its parameters."""
+        path = scope["path"]
+        return path if path in self._paths else scope.get("path_template") or NO_ROUTE
+
+    def _describe(self, span: traces.Span, scope: HTTPScope, status: int, sent_id: bytes) -> None:
+        route = self._route(scope)
+        span.update_name(f"{scope['method']} {route}")
+        span.set_attributes(
+            {
+                "http.request.method": scope["method"],
+                "http.route": route,
+                "http.response.status_code": status,
+                "fieldfare.request_id": sent_id.decode(),
+            }
+        )
 
 
 def _line(scope: HTTPScope, status: int, started: float, sent_id: bytes) -> bytes:

@@ -12,6 +12,7 @@ from fieldfare.http.answers import json_answer, problem_answer
 from fieldfare.http.encoding import ErrorBody
 from fieldfare.kernel import limits
 from fieldfare.kernel.errors import ProblemError, Unavailable
+from fieldfare.telemetry.families import REFUSED
 
 _log = structlog.get_logger(__name__)
 
@@ -24,12 +25,16 @@ FRAMEWORK = {
     ),
 }
 
+COME_AGAIN = (429, 503)
+
 # What the file system says of a path under /static that no file can have.
 _NO_SUCH_FILE = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ELOOP)
 
 
 def answer_problem(_: Request[Any, Any, Any], problem: ProblemError) -> Response[bytes]:
     """A refusal of ours."""
+    if problem.status in COME_AGAIN:
+        REFUSED.add(problem.code)
     return problem_answer(problem)
 
 
@@ -55,6 +60,7 @@ def answer_framework(request: Request[Any, Any, Any], refusal: HTTPException) ->
 def answer_database_down(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """The database went away where no use case says what that means."""
     _log.warning("database_unavailable", reason=type(error).__name__)
+    REFUSED.add("database_unavailable")
     return problem_answer(
         Unavailable(
             "The database does not answer. Send the request again in a moment.",

@@ -35,6 +35,16 @@ class StrandedTopic(msgspec.Struct, frozen=True, kw_only=True):
     oldest_due_at: datetime
 
 
+class OutboxSize(msgspec.Struct, frozen=True, kw_only=True):
+    """How much lies in the outbox."""
+
+    due: int
+    later: int
+    """Rows, each counted up to a bound."""
+    oldest_due_s: float
+    """For how long the oldest has been due; 0 if none is."""
+
+
 class ReceiptLine(msgspec.Struct, frozen=True, kw_only=True):
     """One project's part of the order."""
 

@@ -61,3 +61,19 @@ where message_id = :message_id and attempt = :attempt::integer and sent_at is nu
 update notifications.sent
 set claimed_until = null
 where message_id = :message_id and attempt = :attempt::integer and sent_at is null;
+
+-- name: measure_outbox^
+-- How many rows are due and how many are not yet, each up to a bound, and for how many seconds the oldest
+-- has been due.
+select
+    (select count(*) from (
+        select from notifications.outbox where due_at <= now() limit :at_most::integer
+    ) as d) as due,
+    (select count(*) from (
+        select from notifications.outbox where due_at > now() limit :at_most::integer
+    ) as l) as later,
+    coalesce((
+        select extract(epoch from now() - min(due_at))
+        from notifications.outbox
+        where due_at <= now()
+    ), 0)::float8 as oldest_due_s;

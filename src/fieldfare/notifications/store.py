@@ -6,7 +6,13 @@ from uuid import UUID
 
 from fieldfare.db.pool import Connection
 from fieldfare.db.queries import load_queries
-from fieldfare.notifications.model import MailKind, OutboxRow, SentMail, StrandedTopic
+from fieldfare.notifications.model import (
+    MailKind,
+    OutboxRow,
+    OutboxSize,
+    SentMail,
+    StrandedTopic,
+)
 
 _queries = load_queries(__file__)
 
@@ -61,3 +67,8 @@ async def update_refused(
 async def update_released(conn: Connection, message_id: str, *, attempt: int) -> None:
     """It may be taken up again, if this is still the newest attempt."""
     await _queries.update_released(conn, message_id=message_id, attempt=attempt)
+
+
+async def measure_outbox(conn: Connection, at_most: int) -> OutboxSize:
+    """How much lies in the outbox; counted up to `at_most`."""
+    return OutboxSize(**await _queries.measure_outbox(conn, at_most=at_most))

@@ -127,6 +127,15 @@ class OpenException(msgspec.Struct, frozen=True, kw_only=True):
     opened_at: datetime
 
 
+class UnknownOutcomes(msgspec.Struct, frozen=True, kw_only=True):
+    """What was begun over a minute ago, of one kind, and nobody knows the end of."""
+
+    kind: Literal["purchase", "top_up", "refund"]
+    pending: int
+    oldest_s: float
+    """Since the oldest was begun."""
+
+
 class ExchangeRate(msgspec.Struct, frozen=True, kw_only=True):
     """What a dollar costs in a currency."""
 

@@ -21,6 +21,7 @@ import msgspec
 import structlog
 
 from fieldfare.kernel.errors import Unavailable
+from fieldfare.telemetry.families import TURN_S
 
 MOST_WAITING = 10_000
 """Orders of one process; and as many calls for what is under way."""
@@ -107,6 +108,10 @@ class Pace:
         """How many wait for a turn."""
         return len(self._new) + len(self._begun)
 
+    def waiting_by_line(self) -> dict[tuple[str, ...], float]:
+        """The same, for what nobody has begun and for what is under way."""
+        return {("new",): len(self._new), ("begun",): len(self._begun)}
+
     @asynccontextmanager
     async def turn(
         self, leaving: Leaving | None = None, *, is_begun: bool = False
@@ -155,6 +160,7 @@ class Pace:
             )
         turn: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         line[turn] = None
+        since = _now()
         self._start()
         watching = None if leaving is None else asyncio.ensure_future(leaving())
         if watching is not None:
@@ -162,6 +168,7 @@ class Pace:
         try:
             return await turn
         finally:
+            TURN_S.observe(_now() - since, "new" if line is self._new else "begun")
             line.pop(turn, None)
             if watching is not None:
                 watching.cancel()

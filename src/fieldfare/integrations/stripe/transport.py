@@ -8,8 +8,10 @@ its status: a 402 that the processor did not send says nothing of a card.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -17,6 +19,8 @@ import stripe
 
 from fieldfare.integrations.stripe.pace import Pace
 from fieldfare.kernel.errors import Unavailable
+from fieldfare.telemetry import traces
+from fieldfare.telemetry.families import CALLS
 
 CONNECTIONS = httpx.Limits(max_connections=200, max_keepalive_connections=50)
 
@@ -63,18 +67,32 @@ class Transport(stripe.HTTPClient):
     ) -> tuple[bytes, int, Mapping[str, str]]:
         """Body, status and headers of the answer; raises `stripe.APIConnectionError`."""
         await self._take_turn()
-        try:
-            async with asyncio.timeout(self._request_s):
-                answer = await self._http.request(
-                    method, url, headers=dict(headers), content=post_data or None
-                )
-            told = _read(answer.content)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError, ValueError) as error:
-            reason = f"no answer from the processor: {type(error).__name__}"
-            raise NoAnswer(reason) from error
+        operation = _operation(method, url)
+        outcome, began = "no_answer", time.perf_counter()
+        with traces.call_span(f"processor {operation}") as span:
+            try:
+                answer, told = await self._exchange(method, url, headers, post_data)
+                outcome = str(answer.status_code)
+            finally:
+                CALLS.observe(time.perf_counter() - began, operation, outcome)
+                if span is not None:
+                    span.set_attribute("fieldfare.outcome", outcome)
         if answer.status_code == TOO_MANY:
             await self._hold(told, answer.headers)
         return answer.content, answer.status_code, answer.headers
+
+    async def _exchange(
+        self, method: str, url: str, headers: Mapping[str, str], content: Any
+    ) -> tuple[httpx.Response, "_Answer"]:
+        try:
+            async with asyncio.timeout(self._request_s):
+                answer = await self._http.request(
+                    method, url, headers=dict(headers), content=content or None
+                )
+            return answer, _read(answer.content)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError, ValueError) as error:
+            reason = f"no answer from the processor: {type(error).__name__}"
+            raise NoAnswer(reason) from error
 
     async def _take_turn(self) -> None:
         if self._pace is None:
@@ -93,6 +111,14 @@ class Transport(stripe.HTTPClient):
     async def close_async(self) -> None:
         """Give the connections back."""
         await self._http.aclose()
+
+
+def _operation(method: str, url: str) -> str:
+    """What is asked for, whatever the object: `POST /v1/payment_intents/{id}/cancel`."""
+    parts = urlsplit(url).path.split("/")
+    if len(parts) > 3:
+        parts[3] = "{id}"
+    return f"{method.upper()} {'/'.join(parts)}"
 
 
 def _read(content: bytes) -> _Answer:

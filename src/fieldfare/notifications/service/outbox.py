@@ -12,9 +12,10 @@ from uuid import UUID
 from fieldfare.db.ids import new_id
 from fieldfare.db.pool import Connection
 from fieldfare.notifications import store
-from fieldfare.notifications.model import OutboxRow, StrandedTopic
+from fieldfare.notifications.model import OutboxRow, OutboxSize, StrandedTopic
 
 NOW = timedelta(0)
+COUNTED_TO = 100_000
 
 
 async def tell(conn: Connection, topic: str, subject_id: UUID, delay: timedelta = NOW) -> None:
@@ -37,3 +38,8 @@ async def take_due(conn: Connection, topics: Sequence[str], *, at_most: int) -> 
 async def list_stranded(conn: Connection, topics: Sequence[str]) -> list[StrandedTopic]:
     """What is due but of none of these topics: a newer release wrote it, or somebody misspelt."""
     return await store.list_stranded(conn, topics)
+
+
+async def measure_outbox(conn: Connection) -> OutboxSize:
+    """How much lies in the outbox."""
+    return await store.measure_outbox(conn, COUNTED_TO)

@@ -12,6 +12,7 @@ whatever else comes for its account queues up there and not in a group.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Coroutine, Iterable, Sequence
 from contextvars import Context
@@ -21,6 +22,8 @@ from typing import NamedTuple
 from fieldfare.db.pool import Database, connection, retry_deadlocks
 from fieldfare.kernel.errors import Contended, HeldUp, Unavailable
 from fieldfare.orders import store
+from fieldfare.telemetry import traces
+from fieldfare.telemetry.families import GROUP_ORDERS, GROUP_S, MONEY, ORDER_OUTCOMES
 
 MOST_TOGETHER = 64
 """Beyond that a group gains little, and its first order waits for the last one's rows."""
@@ -53,6 +56,8 @@ class _Waiting(NamedTuple):
     since: float
     until: float
     """When its patience ends; both on the loop's clock."""
+    span: traces.Span | None
+    """Of the request that it came with; None without traces."""
 
 
 class GroupCommit:
@@ -81,7 +86,8 @@ class GroupCommit:
             raise busy
         loop = asyncio.get_running_loop()
         since = loop.time()
-        waiting = _Waiting(placing, loop.create_future(), since, since + store.PATIENCE_MS / 1_000)
+        until = since + store.PATIENCE_MS / 1_000
+        waiting = _Waiting(placing, loop.create_future(), since, until, traces.current())
         self._waiting.append(waiting)
         if not self._is_writing:
             self._is_writing = True
@@ -91,6 +97,11 @@ class GroupCommit:
             return await waiting.verdict
         finally:
             self._inside -= 1
+
+    def waiting(self) -> dict[tuple[str, ...], float]:
+        """How many orders wait: for their group, and apart."""
+        apart = sum(map(len, self._lines.values()))
+        return {("group",): len(self._waiting), ("apart",): apart}
 
     def why_busy(self) -> Unavailable | None:
         """Why an order that comes now is not taken; None if it is."""
@@ -188,6 +199,16 @@ class GroupCommit:
         await retry_deadlocks(partial(self._write_once, group, patience_ms))
 
     async def _write_once(self, group: Sequence[_Waiting], patience_ms: int) -> None:
+        links = [waiting.span for waiting in group]
+        outcome, began = "failed", time.perf_counter()
+        with traces.span("group commit", links, orders=len(group)):
+            try:
+                await self._commit(group, patience_ms)
+                outcome = "committed"
+            finally:
+                GROUP_S.observe(time.perf_counter() - began, outcome)
+
+    async def _commit(self, group: Sequence[_Waiting], patience_ms: int) -> None:
         async with connection(self.db) as conn:
             verdicts = await store.place_on_credit(
                 conn, [waiting.placing for waiting in group], patience_ms=patience_ms
@@ -196,6 +217,19 @@ class GroupCommit:
             for waiting, verdict in zip(group, verdicts, strict=True):
                 if not waiting.verdict.done():
                     waiting.verdict.set_result(verdict)
+            _count(group, verdicts)
+
+
+def _count(group: Sequence[_Waiting], verdicts: Sequence[store.Verdict]) -> None:
+    """What was committed, whether or not its client is still there."""
+    GROUP_ORDERS.observe(len(group))
+    for waiting, verdict in zip(group, verdicts, strict=True):
+        quote = waiting.placing.order.quote
+        if verdict.balance_after_cents is not None:
+            ORDER_OUTCOMES.add(quote.kind, "credits", "paid")
+            MONEY.add("order", "credits", "USD", by=quote.amount_cents)
+        elif verdict.verdict == "free":
+            ORDER_OUTCOMES.add(quote.kind, "credits", "too_little_credit")
 
 
 def _first_of(line: deque[_Waiting], most: int) -> list[_Waiting]:

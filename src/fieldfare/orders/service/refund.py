@@ -7,12 +7,20 @@
    (`refund_settling`).
 """
 
+from functools import partial
 from uuid import UUID
 
 import asyncpg
 
 from fieldfare.db.ids import new_id
-from fieldfare.db.pool import Connection, Database, connection, retry_deadlocks, transaction
+from fieldfare.db.pool import (
+    Connection,
+    Database,
+    after_commit,
+    connection,
+    retry_deadlocks,
+    transaction,
+)
 from fieldfare.integrations.stripe.gateway import StripeGateway
 from fieldfare.integrations.stripe.model import Unknown
 from fieldfare.kernel.errors import AnswerLost, Unavailable
@@ -32,6 +40,7 @@ from fieldfare.payments.model import Refund
 from fieldfare.payments.service.outcomes import find_payment_of
 from fieldfare.payments.service.refunds import LOOK_AFTER, REFUND_TOPIC, open_refund, send_refund
 from fieldfare.payments.service.refunds import get_refund as get_sent_refund
+from fieldfare.telemetry.families import MONEY
 
 
 async def refund_order(
@@ -109,6 +118,7 @@ async def _give_credits_back(
     conn: Connection, purchase: Purchase, refund: NewRefund
 ) -> OrderRefund:
     try:
+        after_commit(partial(MONEY.add, "refund", "credits", "USD", by=refund.amount_minor))
         return await apply_refund(conn, purchase, refund)
     except asyncpg.CheckViolationError as error:
         raise NotRefundable(

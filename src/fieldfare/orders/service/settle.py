@@ -4,8 +4,9 @@ Nothing is priced again: lines and answer were frozen when the order was opened.
 """
 
 from datetime import UTC, datetime
+from functools import partial
 
-from fieldfare.db.pool import Connection
+from fieldfare.db.pool import Connection, after_commit
 from fieldfare.notifications.service.outbox import tell
 from fieldfare.orders import store
 from fieldfare.orders.model import RECEIPT_TOPIC, PendingPurchase
@@ -13,6 +14,7 @@ from fieldfare.orders.rules import answer_with_charge
 from fieldfare.payments.errors import PaymentOutcomeUnknown
 from fieldfare.payments.model import Payment
 from fieldfare.payments.service.goods import Goods, Paid
+from fieldfare.telemetry.families import MONEY, ORDER_OUTCOMES
 
 
 async def _write_paid(
@@ -21,11 +23,14 @@ async def _write_paid(
     await store.write_paid(conn, pending, charge_id=charge_id, paid_at=datetime.now(UTC))
     if pending.send_receipt:
         await tell(conn, RECEIPT_TOPIC, pending.id)
+    after_commit(partial(ORDER_OUTCOMES.add, pending.kind, "card", "paid"))
+    after_commit(partial(MONEY.add, "order", "card", payment.currency, by=payment.amount_minor))
     return answer_with_charge(pending.quote.answer, charge_id)
 
 
 async def _write_failed(conn: Connection, pending: PendingPurchase) -> None:
     await store.write_failed(conn, pending.id)
+    after_commit(partial(ORDER_OUTCOMES.add, pending.kind, "card", "failed"))
 
 
 async def _find_paid(_: Connection, payment: Payment) -> Paid:

@@ -10,9 +10,10 @@ come, how often and when.
 """
 
 from collections.abc import AsyncIterator
+from functools import partial
 from uuid import UUID
 
-from fieldfare.db.pool import Connection
+from fieldfare.db.pool import Connection, after_commit
 from fieldfare.integrations.stripe.model import SeenDispute
 from fieldfare.ledger.model import Book, Leg
 from fieldfare.ledger.service import posting
@@ -20,6 +21,7 @@ from fieldfare.payments import rules, store
 from fieldfare.payments.model import Dispute, OpenDispute, Payment
 from fieldfare.payments.rules import Step
 from fieldfare.payments.service.exceptions import open_exception_once
+from fieldfare.telemetry.families import MONEY
 
 PAGE_ROWS = 200
 
@@ -55,12 +57,18 @@ async def _take(
             await _open(conn, payment, kept, seen)
             legs = _legs(seen, into="disputes", out_of="processor")
             await _post(conn, seen, rules.dispute_movement(seen.dispute_id), legs)
+            _count("dispute", seen)
         case "win":
             await store.update_dispute_closed(conn, seen.dispute_id, "won")
             legs = _legs(seen, into="processor", out_of="disputes")
             await _post(conn, seen, rules.dispute_return(seen.dispute_id), legs)
+            _count("dispute_won", seen)
         case "lose":
             await store.update_dispute_closed(conn, seen.dispute_id, "lost")
+
+
+def _count(kind: str, seen: SeenDispute) -> None:
+    after_commit(partial(MONEY.add, kind, "card", seen.currency, by=seen.amount_minor))
 
 
 async def _open(

@@ -7,9 +7,10 @@ from fieldfare.db.pool import Connection
 from fieldfare.ledger.rules import clean_reason
 from fieldfare.payments import store
 from fieldfare.payments.errors import ExceptionNotFound
-from fieldfare.payments.model import ExceptionKind, OpenException
+from fieldfare.payments.model import ExceptionKind, OpenException, UnknownOutcomes
 
 LISTED = 500
+COUNTED_TO = 10_000
 
 
 async def open_exception(conn: Connection, kind: ExceptionKind, subject: str, detail: str) -> None:
@@ -42,3 +43,13 @@ async def resolve_exception(conn: Connection, identifier: UUID, resolution: str)
         raise ExceptionNotFound(
             f"There is no open exception {identifier}. `fieldfare exceptions list` shows them."
         )
+
+
+async def count_exceptions(conn: Connection) -> dict[ExceptionKind, int]:
+    """How many are open, of each kind that has any."""
+    return await store.count_open_exceptions(conn)
+
+
+async def measure_unknown(conn: Connection) -> list[UnknownOutcomes]:
+    """What has been pending for over a minute, which a person hears of after an hour."""
+    return await store.measure_unknown(conn, COUNTED_TO)

@@ -12,10 +12,11 @@ money is with us again and the customer still has to get it: it stays `succeeded
 """
 
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from fieldfare.db.ids import new_id
-from fieldfare.db.pool import Connection, Database, connection, transaction
+from fieldfare.db.pool import Connection, Database, after_commit, connection, transaction
 from fieldfare.integrations.stripe.errors import ProcessorAway
 from fieldfare.integrations.stripe.gateway import StripeGateway, turn
 from fieldfare.integrations.stripe.model import (
@@ -32,6 +33,7 @@ from fieldfare.payments import rules, store
 from fieldfare.payments.errors import RefundNotFound
 from fieldfare.payments.model import Payment, Refund
 from fieldfare.payments.service.exceptions import open_exception
+from fieldfare.telemetry.families import MONEY
 
 REFUND_TOPIC = "refund_unsettled"
 LOOK_AFTER = timedelta(minutes=1)
@@ -194,6 +196,7 @@ async def record_refunded(conn: Connection, refund: Refund, seen: Refunded) -> N
     """In the caller's transaction: the money was given back; what was open about it is settled."""
     await store.update_refund_succeeded(conn, refund.id, seen.refund_id)
     await store.resolve_exceptions(conn, str(refund.id), "refunded")
+    _count("refund", refund)
 
 
 async def record_refund_failed(
@@ -215,6 +218,11 @@ async def record_refund_returned(conn: Connection, refund: Refund, refused: Refu
     if await store.update_refund_returned(conn, refund.id, refused.code):
         detail = f"{_said(refund)} had succeeded and failed later ({refused.code})"
         await open_exception(conn, "refund_failed", str(refund.id), detail)
+        _count("refund_returned", refund)
+
+
+def _count(kind: str, refund: Refund) -> None:
+    after_commit(partial(MONEY.add, kind, "card", refund.currency, by=refund.amount_minor))
 
 
 async def say_too_much(conn: Connection, refund: Refund, beyond_minor: int) -> None:

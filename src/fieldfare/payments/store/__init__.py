@@ -28,6 +28,7 @@ from fieldfare.payments.store.erasing import (
     list_disputes_of_account,
 )
 from fieldfare.payments.store.exceptions import (
+    count_open_exceptions,
     has_said,
     list_open_exceptions,
     open_exception,
@@ -47,6 +48,7 @@ from fieldfare.payments.store.payments import (
     find_payment_of,
     lease_payment,
     lock_sent_again,
+    measure_unknown,
     update_payment_failed,
     update_payment_released,
     update_payment_succeeded,
@@ -102,6 +104,7 @@ from fieldfare.payments.store.verifying import (
 )
 
 __all__ = [
+    "count_open_exceptions",
     "delete_old_events",
     "empty_events",
     "find_balance_import",
@@ -165,6 +168,7 @@ __all__ = [
     "lock_sent_again",
     "lock_top_up",
     "match_transactions",
+    "measure_unknown",
     "open_exception",
     "open_top_up",
     "reserve_background_turn",

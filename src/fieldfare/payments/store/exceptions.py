@@ -35,3 +35,8 @@ async def list_open_exceptions(conn: Connection, at_most: int) -> list[OpenExcep
     """What is open, oldest first."""
     rows = _queries.list_open_exceptions(conn, at_most=at_most)
     return [OpenException(**row) async for row in rows]
+
+
+async def count_open_exceptions(conn: Connection) -> dict[ExceptionKind, int]:
+    """How many are open, of each kind that has any."""
+    return {row["kind"]: row["open"] async for row in _queries.count_open_exceptions(conn)}

@@ -29,3 +29,6 @@ from payments.exception
 where resolved_at is null
 order by opened_at
 limit :at_most::integer;
+
+-- name: count_open_exceptions
+select kind, count(*) as open from payments.exception where resolved_at is null group by kind;

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fieldfare.db.pool import Connection
 from fieldfare.db.queries import load_queries
-from fieldfare.payments.model import Payment
+from fieldfare.payments.model import Payment, UnknownOutcomes
 
 _queries = load_queries(__file__)
 
@@ -58,3 +58,9 @@ async def update_payment_succeeded(
 async def update_payment_failed(conn: Connection, payment_id: UUID, failure_code: str) -> None:
     """A pending payment was certainly not charged."""
     await _queries.update_payment_failed(conn, payment_id=payment_id, failure_code=failure_code)
+
+
+async def measure_unknown(conn: Connection, at_most: int) -> list[UnknownOutcomes]:
+    """What has been pending for over a minute, by kind; each counted up to `at_most`."""
+    rows = _queries.measure_unknown(conn, at_most=at_most)
+    return [UnknownOutcomes(**row) async for row in rows]

@@ -45,3 +45,22 @@ where id = :payment_id and state = 'pending';
 update payments.payment
 set state = 'failed', failure_code = :failure_code, settled_at = now(), leased_until = null
 where id = :payment_id and state = 'pending';
+
+-- name: measure_unknown
+-- What was begun over a minute ago and nobody knows the end of, up to a bound: how many of each kind, and
+-- for how many seconds the oldest. A refund that the processor knows has its time.
+select kind, count(*) as pending, max(extract(epoch from now() - created_at))::float8 as oldest_s
+from (
+    (
+        select subject as kind, created_at from payments.payment
+        where state = 'pending' and created_at < now() - interval '1 minute'
+        limit :at_most::integer
+    )
+    union all
+    (
+        select 'refund', created_at from payments.refund
+        where state = 'pending' and refund_id is null and created_at < now() - interval '1 minute'
+        limit :at_most::integer
+    )
+) as p
+group by kind;

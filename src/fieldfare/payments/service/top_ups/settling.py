@@ -4,9 +4,10 @@ What must hold: the credits are in the wallet, and both sides of the movement in
 commit that makes it paid. The end of a refill is told once.
 """
 
+from functools import partial
 from uuid import UUID
 
-from fieldfare.db.pool import Connection
+from fieldfare.db.pool import Connection, after_commit
 from fieldfare.ledger.service.credits import get_wallet
 from fieldfare.ledger.service.posting import add_top_up
 from fieldfare.notifications.service.outbox import tell
@@ -14,6 +15,7 @@ from fieldfare.payments import rules, store
 from fieldfare.payments.errors import TopUpOutcomeUnknown
 from fieldfare.payments.model import Payment, TopUp
 from fieldfare.payments.service.goods import Goods, Paid
+from fieldfare.telemetry.families import MONEY
 
 REFILL_ENDED_TOPIC = "refill_ended"
 DESCRIPTION = "Credits bought by card"
@@ -30,6 +32,7 @@ async def _write_paid(conn: Connection, top_up: TopUp, payment: Payment, charge_
     )
     await store.update_top_up_paid(conn, top_up.id, charge_id=charge_id, entry_id=entry_id)
     await _tell_of_end(conn, top_up)
+    after_commit(partial(MONEY.add, "top_up", "card", payment.currency, by=payment.amount_minor))
     return _answer(payment, charge_id, balance_cents)
 
 
