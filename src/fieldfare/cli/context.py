@@ -53,11 +53,15 @@ async def open_cli_database() -> "AsyncIterator[Database]":
     not have this program's schema.
     """
     from fieldfare.db.revision import open_migrated_database
+    from fieldfare.telemetry.snapshots import kept_once
 
-    url = database_url(read_settings())
+    settings = read_settings()
+    url = database_url(settings)
     db = await open_migrated_database(url, pool_size=2, application="fieldfare-cli")
     try:
-        yield db
+        # What a command moves counts as well: a refund is one, whoever makes it.
+        with kept_once(settings, "command"):
+            yield db
     finally:
         await db.close()
 

@@ -24,7 +24,6 @@ from fieldfare.telemetry.snapshots import ByName
 KEPT_S = 5.0
 PATIENCE_S = 4.0
 DAYS_LOOKED_AHEAD = 730
-_DAY_S = 86_400
 _KINDS = ("purchase", "top_up", "refund")
 _log = structlog.get_logger(__name__)
 
@@ -78,7 +77,7 @@ async def read_facts(conn: Connection) -> ByName:
         families.EXCEPTIONS.name: [
             ((kind,), [count]) for kind, count in (await count_exceptions(conn)).items()
         ],
-        families.DAYS_AHEAD.name: await _days_ahead(conn),
+        families.MONTHS_AHEAD_S.name: await _months_ahead(conn),
     }
 
 
@@ -112,7 +111,7 @@ async def _jobs(conn: Connection) -> ByName:
     return {families.JOBS.name: jobs, families.JOB_AGE_S.name: ages}
 
 
-async def _days_ahead(conn: Connection) -> Samples:
+async def _months_ahead(conn: Connection) -> Samples:
     now = datetime.now(UTC)
     ending = await partitions.list_running_out(conn, days_ahead=DAYS_LOOKED_AHEAD)
-    return [((one.table,), [(one.until - now).total_seconds() / _DAY_S]) for one in ending]
+    return [((one.table,), [(one.until - now).total_seconds()]) for one in ending]

@@ -60,6 +60,9 @@ def serve_by_processes(
         metrics.listen()
         passed = metrics.fileno()
         places.append(_Place("metrics", (*EXPORT, "--fd", str(passed)), (passed,)))
+    for place in places:
+        # Told from the start: a rate cannot be reckoned from what was not there before.
+        RESTARTS.add(place.role, by=0)
     write_at = 0.0
     while not stop:
         for place in places:

@@ -144,9 +144,9 @@ JOBS = Reading("fieldfare_jobs", "Jobs in the queue: waiting, running or held.",
 JOB_AGE_S = Reading(
     "fieldfare_job_oldest_seconds", "Since the oldest job that waits or runs was queued.", ("job",)
 )
-DAYS_AHEAD = Reading(
-    "fieldfare_partition_days_ahead",
-    "Days for which a large table has partitions, up to 730.",
+MONTHS_AHEAD_S = Reading(
+    "fieldfare_partitions_ahead_seconds",
+    "How far ahead a large table has partitions for its rows, up to 730 days.",
     ("table",),
 )
 
@@ -160,7 +160,7 @@ STORED: tuple[Reading, ...] = (
     EXCEPTIONS,
     JOBS,
     JOB_AGE_S,
-    DAYS_AHEAD,
+    MONTHS_AHEAD_S,
 )
 """Read from the database: the same on every machine, so never to be added up."""
 
