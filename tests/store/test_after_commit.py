@@ -16,10 +16,14 @@ async def test_it_runs_once_the_transaction_has_committed(db: Database) -> None:
 
 async def test_it_never_runs_for_what_was_undone(db: Database) -> None:
     done: list[int] = []
-    with pytest.raises(ZeroDivisionError):
+
+    async def fail() -> None:
         async with transaction(db):
             after_commit(lambda: done.append(1))
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
     async with transaction(db):
         pass
     assert done == []

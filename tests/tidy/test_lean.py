@@ -18,8 +18,8 @@ from fieldfare.cli.main import COMMANDS, load_command
 from tests.tidy.house import SOURCE, modules
 
 HEAVY = frozenset({
-    "aiosql", "alembic", "argon2", "asyncpg", "httpx", "litestar", "pgqueuer", "psycopg",
-    "sqlalchemy", "stripe", "structlog", "uvicorn", "uvloop",
+    "aiosql", "alembic", "argon2", "asyncpg", "httpx", "litestar", "pgqueuer", "prometheus_client",
+    "psycopg", "sqlalchemy", "stripe", "structlog", "uvicorn", "uvloop",
 })  # fmt: skip
 ASK_FOR_HELP = """
 import json, sys, time
@@ -49,6 +49,7 @@ print(json.dumps({"said": said, "took_s": took_s, "loaded": sorted(sys.modules)}
 DOES_THE_WORK = (
     "fieldfare.app", "fieldfare.jobs", "fieldfare.cli.checks", "fieldfare.cli.demo",
     "fieldfare.cli.erasing", "fieldfare.cli.refunding", "fieldfare.cli.serving",
+    "fieldfare.cli.exporting",
 )  # fmt: skip
 WORKER = ("fieldfare.jobs", "fieldfare.cli.scheduler")
 OTHERS = ("uvloop", "fieldfare.db.migrate")
@@ -156,3 +157,8 @@ def test_the_api_loads_nothing_that_migrates_or_works() -> None:
     loaded = libraries(loaded_by("fieldfare.app"))
     tell("import fieldfare.app", time.perf_counter() - began)
     assert loaded & {"alembic", "pgqueuer", "psycopg", "sqlalchemy"} == set()
+
+
+def test_what_tells_metrics_and_traces_is_loaded_by_who_does_so() -> None:
+    loaded = libraries(loaded_by("fieldfare.cli.serving", *WORKER, "fieldfare.cli.processes"))
+    assert loaded & {"prometheus_client", "opentelemetry"} == set()
