@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import msgspec
@@ -104,11 +105,14 @@ class Machine:
             time.sleep(0.2)
         return page
 
-    def order(self, token: str, key: str) -> None:
+    def order(self, token: str, key: str) -> dict[str, Any]:
         """Buy something from credits, on a connection of its own."""
         headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": key}
         url = f"{self.api.base_url}/api/offset-orders"
-        assert httpx.post(url, json=ORDER, headers=headers, timeout=20).status_code == 200
+        answer = httpx.post(url, json=ORDER, headers=headers, timeout=20)
+        assert answer.status_code == 200, answer.text
+        bought: dict[str, Any] = answer.json()
+        return bought
 
     def processes(self, module: str) -> list[psutil.Process]:
         """Those that `fieldfare serve` has started to run `module`."""
@@ -151,11 +155,16 @@ def test_one_scrape_shows_all_processes_and_what_has_died_still_counts(
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda n: machine.order(team.live_token, f"k-{n}"), range(40)))
         for number in range(3):
-            machine.order(team.live_token, f"k-{number}")  # told again, and not made again
+            bought = machine.order(team.live_token, f"k-{number}")  # told again, not made again
         page = machine.scrape_until(
             lambda page: paid(page) == 40 and page.number(f"{REQUESTS}_count", **SERVED) == 43
         )
         _check_what_was_counted(machine, page)
+        assert machine.command("refund", bought["purchaseId"]) == 0
+        back = {"kind": "refund", "method": "credits", "currency": "USD"}
+        page = machine.scrape()
+        assert page.number(MONEY.name, **back) == bought["amountCharged"]
+
         machine.processes("fieldfare.cli.serving")[0].kill()
         page = machine.scrape_until(
             lambda page: (
@@ -192,13 +201,13 @@ def _check_what_was_counted(machine: Machine, page: Page) -> None:
         row = conn.execute("select sum(amount_cents), count(*) from orders.purchase").fetchone()
     money = {"kind": "order", "method": "credits", "currency": "USD"}
     assert row is not None
-    assert page.number("fieldfare_money_minor_units_total", **money) == row[0]
+    assert page.number(MONEY.name, **money) == row[0]
     # Those that were told again took part in a commit as well: it is what found them.
     assert page.number("fieldfare_group_commit_orders_sum") == 43
     assert page.number("fieldfare_group_commit_duration_seconds_count", outcome="committed")
     assert page.number("fieldfare_database_connections_max", role="api") == 8
     assert page.number("fieldfare_build_info", version="0.1.0", schema=_schema(machine)) == 1
-    made = {"job": "make_partitions", "outcome": "done"}
+    made = {"job_name": "make_partitions", "outcome": "done"}
     machine.scrape_until(
         lambda page: page.number("fieldfare_job_duration_seconds_count", **made) == 1
     )
@@ -225,7 +234,7 @@ def _check_what_stands_in_the_database(machine: Machine) -> None:
     assert page.number("fieldfare_outbox_rows", state="due") == 1
     age_s = page.number("fieldfare_outbox_oldest_due_seconds")
     assert age_s == pytest.approx(3_650, abs=50)
-    assert page.number("fieldfare_jobs", job="receipt_due", state="held") == 1
+    assert page.number("fieldfare_jobs", job_name="receipt_due", state="held") == 1
     ahead_s = page.number("fieldfare_partitions_ahead_seconds", table="orders.purchase")
     assert ahead_s == pytest.approx(410 * 86_400, abs=50 * 86_400)
     assert page.number("fieldfare_database_readable") == 1

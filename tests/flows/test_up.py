@@ -165,6 +165,9 @@ def test_it_comes_up_sells_and_stops_without_a_trace(home: Path) -> None:
         purchase_id = place_order(up)
         _, after = up.ask("/api/credits/balance")
         assert after != before
+        assert f"metrics              {up.demo['metrics_url']}\n" in up.output.read_text()
+        with urllib.request.urlopen(up.demo["metrics_url"], timeout=20) as page:
+            assert b'\nfieldfare_processes{role="worker"} 1.0\n' in page.read()
         up.process.send_signal(signal.SIGTERM)
         assert up.process.wait(STOP_PATIENCE_S) == 0
         assert not demo_file.exists()

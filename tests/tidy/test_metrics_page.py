@@ -93,6 +93,8 @@ def test_names_keep_to_the_conventions() -> None:
         assert meter.name.endswith("_total") == isinstance(meter, Counter), meter.name
     for one in FAMILIES:
         assert one.about.endswith("."), one.name
+        # Prometheus writes the names of what it scrapes there, in the place of ours.
+        assert not {"job", "instance", "le"} & set(one.labels), one.name
         is_time = any(word in one.name for word in ("duration", "wait_", "oldest", "silent"))
         assert not is_time or one.name.endswith(UNITS), one.name
 

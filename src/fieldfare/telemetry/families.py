@@ -1,7 +1,8 @@
 """Every metric of the product, flat; docs/operating/metrics.md says what each is good for.
 
 A test holds that page to these lists. What a client could choose freely is no label's value: a
-route stands for its paths, a processor's object for its id.
+route stands for its paths, a processor's object for its id. Nor is one called `job` or `instance`:
+Prometheus writes its own there.
 """
 
 from fieldfare.telemetry.meters import Counter, Gauge, Histogram, Reading
@@ -52,13 +53,13 @@ RELAYED = Counter("fieldfare_outbox_relayed_total", "Rows of the outbox made int
 JOB_S = Histogram(
     "fieldfare_job_duration_seconds",
     "How long each run of a job took, by how it ended.",
-    ("job", "outcome"),
+    ("job_name", "outcome"),
     bounds=_JOB_S,
 )
 JOB_WAIT_S = Histogram(
     "fieldfare_job_wait_seconds",
     "From the instant that a queued job was due to the start of its run.",
-    ("job",),
+    ("job_name",),
     bounds=_JOB_S,
 )
 CALLS = Histogram(
@@ -140,9 +141,13 @@ UNKNOWN_AGE_S = Reading(
 EXCEPTIONS = Reading(
     "fieldfare_exceptions_open", "What a person has to look at: `fieldfare exceptions`.", ("kind",)
 )
-JOBS = Reading("fieldfare_jobs", "Jobs in the queue: waiting, running or held.", ("job", "state"))
+JOBS = Reading(
+    "fieldfare_jobs", "Jobs in the queue: waiting, running or held.", ("job_name", "state")
+)
 JOB_AGE_S = Reading(
-    "fieldfare_job_oldest_seconds", "Since the oldest job that waits or runs was queued.", ("job",)
+    "fieldfare_job_oldest_seconds",
+    "Since the oldest job that waits or runs was queued.",
+    ("job_name",),
 )
 MONTHS_AHEAD_S = Reading(
     "fieldfare_partitions_ahead_seconds",

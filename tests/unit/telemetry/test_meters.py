@@ -2,7 +2,7 @@
 
 import msgspec
 
-from fieldfare.telemetry.meters import Counter, Gauge, Histogram, add_up
+from fieldfare.telemetry.meters import Counter, Gauge, Histogram, Labels, Samples, add_up
 
 
 def test_a_counter_counts_by_its_labels() -> None:
@@ -23,18 +23,17 @@ def test_a_value_falls_under_the_first_bound_that_is_not_below_it() -> None:
 def test_a_gauge_is_looked_at_when_it_is_asked_for() -> None:
     waiting = Gauge("waiting", "", ("line",))
     assert waiting.samples() == []
-    lines = {("new",): 1.0}
+    lines: dict[Labels, float] = {("new",): 1.0}
     waiting.watch(lambda: lines)
     lines["begun",] = 2.0
     assert waiting.samples() == [(("new",), [1.0]), (("begun",), [2.0])]
 
 
 def test_processes_are_added_up_by_labels_as_they_were_written() -> None:
-    one = [(("tree",), [1.0, 2.0]), (("offset",), [5.0, 5.0])]
-    read = msgspec.json.decode(msgspec.json.encode(one), type=type(one))
-    other = [(("tree",), [10.0, 20.0])]
-    assert dict(add_up([one, other])) == {("tree",): [11.0, 22.0], ("offset",): [5.0, 5.0]}
-    assert [list(labels) for labels, _ in read] == [["tree"], ["offset"]]
+    one: Samples = [(("tree",), [1.0, 2.0]), (("offset",), [5.0, 5.0])]
+    read = msgspec.json.decode(msgspec.json.encode(one), type=Samples)
+    other: Samples = [(("tree",), [10.0, 20.0])]
+    assert dict(add_up([read, other])) == {("tree",): [11.0, 22.0], ("offset",): [5.0, 5.0]}
 
 
 def test_a_histogram_with_other_bounds_begins_anew() -> None:
