@@ -174,8 +174,8 @@ def test_one_scrape_shows_all_processes_and_what_has_died_still_counts(
         )
         assert paid(page) == 40
         for path in ("/nothing/a", "/nothing/b"):
-            httpx.get(f"{machine.api.base_url}{path}")
-        other = {"method": "GET", "route": "other", "status": "404"}
+            httpx.head(f"{machine.api.base_url}{path}")
+        other = {"method": "HEAD", "route": "other", "status": "404"}
         page = machine.scrape_until(lambda page: page.number(f"{REQUESTS}_count", **other) == 2)
         _check_what_stands_in_the_database(machine)
 
