@@ -767,6 +767,28 @@ CREATE TABLE db.partitioned (
 
 COMMENT ON TABLE db.partitioned IS 'Tables range-partitioned by month on the UUIDv7 in their key.';
 
+CREATE UNLOGGED TABLE http.heartbeat (
+    process_id uuid NOT NULL,
+    beat_at timestamp with time zone NOT NULL,
+    accounts bigint[] NOT NULL,
+    owed double precision[] NOT NULL,
+    wants double precision[] NOT NULL,
+    uses double precision[] NOT NULL,
+    CONSTRAINT heartbeat_accounts_check CHECK ((cardinality(accounts) <= 256)),
+    CONSTRAINT heartbeat_check CHECK (((cardinality(owed) = cardinality(accounts)) AND (cardinality(wants) = cardinality(accounts)) AND (cardinality(uses) = cardinality(accounts))))
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE http.heartbeat IS 'A row for each process that serves: what it let in, and needs, of the accounts near their rate limit.';
+
+COMMENT ON COLUMN http.heartbeat.accounts IS 'Account ids; of a test token a number below zero, from its hash.';
+
+COMMENT ON COLUMN http.heartbeat.owed IS 'Requests that the process has let in and whose tokens have not come back; by account.';
+
+COMMENT ON COLUMN http.heartbeat.wants IS 'Requests a second that it could let in; by account.';
+
+COMMENT ON COLUMN http.heartbeat.uses IS 'Requests a second that it has let in of late; by account.';
+
 CREATE TABLE http.idempotency_key (
     key_hash bytea NOT NULL,
     fingerprint bytea NOT NULL,
@@ -1802,6 +1824,9 @@ ALTER TABLE ONLY db.change
 
 ALTER TABLE ONLY db.partitioned
     ADD CONSTRAINT partitioned_pkey PRIMARY KEY (parent);
+
+ALTER TABLE ONLY http.heartbeat
+    ADD CONSTRAINT heartbeat_pkey PRIMARY KEY (process_id);
 
 ALTER TABLE ONLY http.idempotency_key
     ADD CONSTRAINT idempotency_key_pkey PRIMARY KEY (key_hash);

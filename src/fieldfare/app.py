@@ -19,6 +19,9 @@ from fieldfare.db.revision import open_migrated_database
 from fieldfare.http.auth import TokenCache
 from fieldfare.http.door import Door
 from fieldfare.http.edge import Edge, handlers_of
+from fieldfare.http.limits.buckets import SharedBuckets
+from fieldfare.http.limits.gate import Gate
+from fieldfare.http.limits.heartbeat import Heartbeat, beating
 from fieldfare.http.middleware import RequestLog
 from fieldfare.http.ready import ReadyAnswers
 from fieldfare.http.refusals import EXCEPTION_HANDLERS
@@ -109,12 +112,14 @@ async def _open_edge(settings: Settings, is_stopping: Callable[[], bool]) -> Asy
     watch_pool(db)
     ORDERS_WAITING.watch(commits.waiting)
     CALLS_WAITING.watch(pace.waiting_by_line)
+    accounts = SharedBuckets(settings.account_limit)
     try:
-        async with following(ChangeFeed(db)) as feed:
+        async with following(ChangeFeed(db)) as feed, beating(Heartbeat(db, accounts)):
             yield Edge(
                 db=db,
                 feed=feed,
                 tokens=TokenCache(feed, partial(find_principal, db)),
+                gate=Gate(accounts, settings.address_limit, settings.trusted_proxies),
                 live_desk=LiveDesk(
                     db=db,
                     cache=CatalogueCache(feed, db),

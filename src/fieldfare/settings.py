@@ -7,9 +7,15 @@ line that says what to set instead.
 
 import os
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
+
+from fieldfare.kernel.buckets import Limit
+
+Network: TypeAlias = IPv4Network | IPv6Network
 
 DEFAULT_PORT = 3001
 DEFAULT_HOME = ".fieldfare"
@@ -78,14 +84,39 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     traces_url: str | None = None
     """`FIELDFARE_TRACES_URL`, or else `OTEL_EXPORTER_OTLP_ENDPOINT`: a collector that takes OTLP
     over HTTP, here with the path to it; without either there are no traces."""
+    rate_per_second: int = 200
+    """`FIELDFARE_RATE_PER_SECOND`: requests of an account, and of a test token, in the long run, 1
+    to 1,000,000; the same for every process."""
+    rate_burst: int = 1_000
+    """`FIELDFARE_RATE_BURST`: how many of them at once after a rest; at least one second's."""
+    address_rate_per_second: int = 200
+    """`FIELDFARE_ADDRESS_RATE_PER_SECOND`: requests of an address without a good token, to each
+    process."""
+    address_rate_burst: int = 1_000
+    """`FIELDFARE_ADDRESS_RATE_BURST`: how many of them at once after a rest."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """`FIELDFARE_TRUSTED_PROXIES`: addresses and networks, with commas between them, whose
+    `X-Forwarded-For` is believed."""
     log_level: str = "info"
     """`FIELDFARE_LOG_LEVEL`: debug, info, warning or error."""
+
+    @property
+    def account_limit(self) -> Limit:
+        """What an account may send."""
+        return Limit(self.rate_per_second, self.rate_burst)
+
+    @property
+    def address_limit(self) -> Limit:
+        """What an address may send without a good token."""
+        return Limit(self.address_rate_per_second, self.address_rate_burst)
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """The settings that `environ` asks for; raises `SettingsRefused` for one that is of no use."""
     host = environ.get("FIELDFARE_HOST") or "127.0.0.1"
     port = _whole(environ, "FIELDFARE_PORT", default=DEFAULT_PORT, low=1, high=65_500)
+    of_account = _limit(environ, "FIELDFARE_RATE")
+    of_address = _limit(environ, "FIELDFARE_ADDRESS_RATE")
     return Settings(
         database_url=_database_url(environ),
         home=Path(environ.get("FIELDFARE_HOME") or DEFAULT_HOME).absolute(),
@@ -116,6 +147,11 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         metrics_port=_metrics_port(environ, port),
         metrics_host=environ.get("FIELDFARE_METRICS_HOST") or "127.0.0.1",
         traces_url=_traces_url(environ),
+        rate_per_second=of_account.per_second,
+        rate_burst=of_account.burst,
+        address_rate_per_second=of_address.per_second,
+        address_rate_burst=of_address.burst,
+        trusted_proxies=_networks(environ, "FIELDFARE_TRUSTED_PROXIES"),
         log_level=_one_of(environ, "FIELDFARE_LOG_LEVEL", ("info", "debug", "warning", "error")),
     )
 
@@ -182,6 +218,38 @@ def _traces_url(environ: Mapping[str, str]) -> str | None:
             url = _url(environ, name, "")
             return url if url.endswith(TRACES_PATH) else url + TRACES_PATH
     return None
+
+
+def _limit(environ: Mapping[str, str], prefix: str) -> Limit:
+    rate_name, burst_name = f"{prefix}_PER_SECOND", f"{prefix}_BURST"
+    rate = _whole(environ, rate_name, default=200, low=1, high=1_000_000)
+    burst = _whole(environ, burst_name, default=max(1_000, rate), low=1, high=10_000_000)
+    if burst < rate:
+        raise SettingsRefused(
+            f"{burst_name} must be at least one second's requests, which are {rate} by {rate_name}"
+        )
+    return Limit(rate, burst)
+
+
+def _networks(environ: Mapping[str, str], name: str) -> tuple[Network, ...]:
+    texts = (text.strip() for text in (environ.get(name) or "").split(","))
+    return tuple(_network(name, text) for text in texts if text)
+
+
+def _network(name: str, text: str) -> Network:
+    try:
+        network = ip_network(text)
+    except ValueError as error:
+        raise SettingsRefused(
+            f"{name} takes addresses and networks, such as 10.0.0.7, 10.1.0.0/16 or fd00::/8, "
+            f"with commas between them, not {text!r}"
+        ) from error
+    if network.prefixlen == 0:
+        raise SettingsRefused(
+            f"{name} must not name everybody, as {text!r} does: any client could then pass for "
+            "another; name the proxies in front of the API"
+        )
+    return network
 
 
 def _whole(environ: Mapping[str, str], name: str, *, default: int, low: int, high: int) -> int:

@@ -14,7 +14,7 @@ JSON = "application/json; charset=utf-8"
 GETS = [route.path for route in ROUTES if route.method == "GET" and "{" not in route.path]
 PUBLIC = [route.path for route in ROUTES if route.any_origin]
 PICTURE = "/static/portfolios/climate-fund.svg"
-VARYING = {"date", REQUEST_ID, "transfer-encoding"}
+VARYING = {"date", "ratelimit", REQUEST_ID, "transfer-encoding"}
 
 
 @pytest.mark.parametrize("name", ["a", "1f2e-3d.4c_5B", "x" * 64])

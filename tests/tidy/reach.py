@@ -1,8 +1,9 @@
 """Which named queries a request can reach, by following every mention of a name.
 
 Nodes are the names that a module binds at its top; an edge leads from a definition to whatever it
-mentions. That takes in more than what is called, never less, with two ways left out on purpose:
-into jobs and commands, which run beside the requests, and into what verifies the books.
+mentions. That takes in more than what is called, never less, with three ways left out on purpose:
+into jobs and commands, which run beside the requests, into the heartbeat, which does too and reads
+a row for each process, and into what verifies the books.
 """
 
 import ast
@@ -15,7 +16,7 @@ Node = tuple[str, str]
 """A module's dotted name and a name bound in it."""
 
 EDGE_MODULES = ("fieldfare.app", "fieldfare.routes")
-BESIDE_REQUESTS = ("jobs", "cli", "verify", "verifying")
+BESIDE_REQUESTS = ("jobs", "cli", "heartbeat", "verify", "verifying")
 
 
 @cache

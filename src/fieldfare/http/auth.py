@@ -96,14 +96,19 @@ class TokenCache:
         self._known: OrderedDict[bytes, tuple[Principal, float]] = OrderedDict()
         self._unknown: OrderedDict[bytes, None] = OrderedDict()
 
+    def find_cached(self, authorization: str | None) -> Principal | None:
+        """Who sent this header, as far as it can be told without a query."""
+        try:
+            sha256 = hash_token(read_token(authorization))
+        except AccessRefused:
+            return None
+        self._check_revision()
+        return self._find_known(sha256)
+
     async def get_principal(self, authorization: str | None) -> Principal:
         """Who sent this header; raises `AccessRefused` (403) for anybody we do not know."""
         sha256 = hash_token(read_token(authorization))
-        revision = self._feed.revision(TOKEN_TOPIC)
-        if revision is None or revision != self._revision:
-            self._known.clear()
-            self._unknown.clear()
-            self._revision = revision
+        revision = self._check_revision()
         principal = self._find_known(sha256)
         if principal is None and sha256 not in self._unknown:
             asked_at = time.monotonic()
@@ -118,6 +123,15 @@ class TokenCache:
                 code="token_unknown",
             )
         return principal
+
+    def _check_revision(self) -> int | None:
+        """The present revision; what was kept under another one is gone."""
+        revision = self._feed.revision(TOKEN_TOPIC)
+        if revision is None or revision != self._revision:
+            self._known.clear()
+            self._unknown.clear()
+            self._revision = revision
+        return revision
 
     def _find_known(self, sha256: bytes) -> Principal | None:
         principal, deadline = self._known.get(sha256, _NOT_CACHED)

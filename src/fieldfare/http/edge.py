@@ -15,12 +15,14 @@ from litestar.handlers import HTTPRouteHandler
 
 from fieldfare.db.changes import ChangeFeed
 from fieldfare.db.pool import Database
+from fieldfare.http.answers import problem_answer
 from fieldfare.http.auth import TokenCache
 from fieldfare.http.call import Call, OpenCall
+from fieldfare.http.limits.gate import Gate
 from fieldfare.http.principal import Principal
 from fieldfare.http.ready import ReadyAnswer
 from fieldfare.kernel import limits
-from fieldfare.kernel.errors import AccessRefused
+from fieldfare.kernel.errors import AccessRefused, TooManyRequests
 
 Needs = Literal["token", "nothing"]
 Method = Literal["GET", "POST"]
@@ -58,6 +60,7 @@ class Edge:
     db: Database
     feed: ChangeFeed
     tokens: TokenCache
+    gate: Gate
     live_desk: Any
     test_desk: Any
     """Both stand in for every feature's desk; `create_app` puts them together."""
@@ -116,21 +119,59 @@ def as_litestar(*routes: Route) -> HTTPRouteHandler:
 
 async def _with_token(request: Request[Any, Any, Any], route: Route) -> Response[Any]:
     edge = edge_of(request)
-    principal = await edge.tokens.get_principal(request.headers.get("authorization"))
+    principal = await _identify(edge, request)
     request.scope["state"]["account_id"] = principal.account_id
+    refusal = edge.gate.refuse_caller(request.scope, principal)
+    if refusal is not None:
+        return problem_answer(refusal)
     return await route.handler(Call(request, principal, edge.desk_of(principal)))
 
 
 async def _open(request: Request[Any, Any, Any], route: Route) -> Response[Any]:
     edge = edge_of(request)
-    principal = await _principal_if_any(edge, request.headers.get("authorization"))
+    principal = await _identify_if_any(edge, request)
+    if route.any_origin:
+        refusal = _refuse_reader(edge, request, principal)
+        if refusal is not None:
+            return problem_answer(refusal)
     return await route.handler(OpenCall(request, principal, edge.desk_of(principal)))
 
 
-async def _principal_if_any(edge: Edge, authorization: str | None) -> Principal | None:
-    if authorization is None:
-        return None
+def _refuse_reader(
+    edge: Edge, request: Request[Any, Any, Any], principal: Principal | None
+) -> TooManyRequests | None:
+    if principal is None:
+        return edge.gate.refuse_stranger(request.scope)
+    return edge.gate.refuse_caller(request.scope, principal)
+
+
+async def _identify(edge: Edge, request: Request[Any, Any, Any]) -> Principal:
+    """Who asks; raises `AccessRefused`, or `TooManyRequests` if that was asked too often in vain.
+
+    A look-up counts for the address unless the token proves good, or nobody can say.
+    """
+    authorization = request.headers.get("authorization")
+    cached = edge.tokens.find_cached(authorization)
+    if cached is not None:
+        return cached
+    refusal = edge.gate.refuse_stranger(request.scope)
+    if refusal is not None:
+        raise refusal
+    is_wrong = False
     try:
         return await edge.tokens.get_principal(authorization)
+    except AccessRefused:
+        is_wrong = True
+        raise
+    finally:
+        if not is_wrong:
+            edge.gate.pardon_stranger(request.scope)
+
+
+async def _identify_if_any(edge: Edge, request: Request[Any, Any, Any]) -> Principal | None:
+    if "authorization" not in request.headers:
+        return None
+    try:
+        return await _identify(edge, request)
     except AccessRefused:
         return None

@@ -19,6 +19,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from fieldfare.telemetry import traces
 from fieldfare.telemetry.families import REQUESTS
+from fieldfare.http.limits.gate import HEADERS
 
 REQUEST_ID_HEADER = b"x-request-id"
 PATH_CHARACTERS = 200
@@ -93,7 +94,8 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (REQUEST_ID_HEADER, sent_id)]
+                limits = scope["state"].get(HEADERS, ())
+                message["headers"] = [*message["headers"], *limits, (REQUEST_ID_HEADER, sent_id)]
             await send(message)
 
         # Never taken back: each request is a task, with a context of its own.

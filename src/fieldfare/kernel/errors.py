@@ -6,6 +6,7 @@
     ├── NotFound                404     there is nothing here, or nothing of yours
     ├── Conflict                409     the same request is still running
     ├── KeyReused               422     an idempotency key came with another body
+    ├── TooManyRequests         429     the caller has to slow down; nothing was done
     └── Unavailable             503     try again later
         ├── AnswerLost          503     … unless somebody above knows what may have been done
         ├── Contended           503     the database preferred a rival, and undid everything
@@ -26,7 +27,7 @@ class ProblemError(Exception):
 
     status: ClassVar[int] = 400
     code: str = "invalid_request"
-    retry_after_s: ClassVar[int | None] = None
+    retry_after_s: int | None = None
 
     def __init__(
         self,
@@ -75,6 +76,17 @@ class KeyReused(ProblemError):
 
     status = 422
     code = "idempotency_mismatch"
+
+
+class TooManyRequests(ProblemError):
+    """429: the caller has to slow down; nothing was done, and it may come again after so long."""
+
+    status = 429
+    code = "too_many_requests"
+
+    def __init__(self, message: str, *, code: str, retry_after_s: int) -> None:
+        super().__init__(message, code=code)
+        self.retry_after_s = retry_after_s
 
 
 class Unavailable(ProblemError):

@@ -1,0 +1,13 @@
+"""The heartbeats by which processes share rate limits."""
+
+from alembic import op
+
+from fieldfare.db.migrate import run_plain_sql
+
+revision = "0009"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    """Run the plain SQL beside this file."""
+    run_plain_sql(op.get_bind(), __file__)
