@@ -432,6 +432,8 @@ def settings_of(database_url: str, stripe: StripeSimulator) -> Settings:
         stripe_url=stripe.url,
         stripe_timeout_s=TIMEOUT_S,
         stripe_calls_per_second=1_000,
+        rate_per_second=1_000_000,
+        rate_burst=1_000_000,
         stripe_webhook_secret=WEBHOOK_SECRET,
     )
 

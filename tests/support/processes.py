@@ -14,6 +14,11 @@ import httpx
 from fieldfare.db.embedded import free_port
 
 READY_SECONDS = 30.0
+UNLIMITED = {
+    "FIELDFARE_RATE_PER_SECOND": "1000000",
+    "FIELDFARE_ADDRESS_RATE_PER_SECOND": "1000000",
+}
+"""A crowd is most easily made of one account."""
 
 
 class ApiProcess:
@@ -34,6 +39,7 @@ class ApiProcess:
             **os.environ,
             # What is killed here is to be all there is, unless a test asks for more.
             "FIELDFARE_PROCESSES": "1",
+            **UNLIMITED,
             **(environment or {}),
             "DATABASE_URL": database_url,
             "FIELDFARE_PORT": str(self.port),
