@@ -146,7 +146,7 @@ def ask_as(api: Api, token: str, *said: str, path: str = BALANCE) -> httpx.Respo
 
 
 def turned_away(api: Api, said: str) -> bool:
-    """Whether an address has nothing left; looked for at once, as a token comes back each second."""
+    """Whether an address has nothing left; a token comes back each second."""
     answers = [ask_as(api, "", "1.1.1.1", said).status_code for _ in range(3 * BURST)]
     assert set(answers) <= {403, 429}
     return 429 in answers

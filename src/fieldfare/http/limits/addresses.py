@@ -32,7 +32,7 @@ def bucket_of_client(scope: Any, trusted: Sequence[Network]) -> str:
     if trusted and _is_in(address, trusted):
         address = _behind_proxies(address, _forwarded_for(scope["headers"]), trusted)
     if address.version == 6:
-        return str(ipaddress.ip_network((address, 64), strict=False))
+        return f"{ipaddress.IPv6Address(int(address) >> 64 << 64)}/64"
     return str(address)
 
 
