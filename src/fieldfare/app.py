@@ -67,7 +67,7 @@ async def create_app(
             if route.find_ready is not None
         }
         door = Door(
-            ReadyAnswers(_litestar(edge), ready),
+            ReadyAnswers(_litestar(edge), ready, edge.gate.refuse_stranger),
             is_stopping=is_stopping,
             why_busy=edge.live_desk.commits.why_busy,
             order_paths=ORDER_PATHS,

@@ -3,7 +3,7 @@
 What everybody may read, and nearly everybody reads alike, is kept as bytes; then a framework's
 routing, request and response are most of what an answer costs. What must hold: such an answer is
 the one that the route's handler would give, and whatever is asked for otherwise (with a token, a
-parameter, a tag that the client has, by another method) goes to the handler.
+parameter, a tag that the client has, by another method, too often) goes to the handler.
 """
 
 from collections.abc import Callable, Mapping
@@ -38,14 +38,17 @@ def ready_json(body: bytes, headers: Mapping[str, str]) -> ReadyAnswer:
 class ReadyAnswers:
     """A layer around the framework."""
 
-    def __init__(self, app: ASGIApp, finders: Mapping[str, FindReady]) -> None:
+    def __init__(
+        self, app: ASGIApp, finders: Mapping[str, FindReady], refuse: Callable[[Scope], object]
+    ) -> None:
         self._app = app
         self._finders = finders
+        self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send what is ready, or let the framework serve."""
         answer = self._find(scope)
-        if answer is None:
+        if answer is None or self._refuse(scope):
             await self._app(scope, receive, send)
             return
         await send({"type": "http.response.start", "status": 200, "headers": answer.headers})

@@ -18,7 +18,7 @@ from fieldfare.kernel.shares import Claim, Heard, make_claim, settle
 MOST_ACCOUNTS = 50_000
 MOST_ADDRESSES = 20_000
 MOST_CLAIMS = 256
-"""Accounts that a process speaks of at a time; any others have an equal share everywhere."""
+"""Accounts that a process speaks of at a time; any others have equal parts everywhere."""
 
 KeyT = TypeVar("KeyT", int, str)
 

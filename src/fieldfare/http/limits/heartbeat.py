@@ -19,13 +19,12 @@ from fieldfare.db.pool import DATABASE_DOWN, Database
 from fieldfare.db.queries import load_queries
 from fieldfare.http.limits.buckets import SharedBuckets, Voice
 from fieldfare.kernel.buckets import BEAT_S
-from fieldfare.kernel.errors import Unavailable
 from fieldfare.kernel.shares import Claim
 
 ALIVE_S = 3.5
 """Three beats and a late one."""
 SOONEST_S = 0.1
-"""Between two beats, if a share runs out before the next one is due."""
+"""Between two beats, if a part runs out before the next one is due."""
 PATIENCE_S = 1.0
 
 _queries = load_queries(__file__)
@@ -43,7 +42,23 @@ class Heartbeat:
         buckets.on_alarm = self._alarm.set
 
     async def beat(self) -> None:
-        """Say and hear once; raises one of `DATABASE_DOWN`."""
+        """Say and hear once; if that fails it is logged, and the next beat comes in its time."""
+        try:
+            await self._say_and_hear()
+        except DATABASE_DOWN as error:
+            _log.warning("heartbeat_missed", reason=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - a limit that is not shared is still a limit
+            _log.error("heartbeat_failed", exc_info=error)
+
+    async def go_on(self) -> None:
+        """Beat for ever."""
+        while True:
+            await asyncio.sleep(SOONEST_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._alarm.wait(), BEAT_S - SOONEST_S)
+            await self.beat()
+
+    async def _say_and_hear(self) -> None:
         self._alarm.clear()
         claims = self._buckets.claim(time.monotonic())
         async with asyncio.timeout(PATIENCE_S), self._db.pool.acquire() as conn:
@@ -61,17 +76,6 @@ class Heartbeat:
             ]
         self._buckets.hear([_read_voice(row) for row in rows], time.monotonic())
 
-    async def go_on(self) -> None:
-        """Beat for ever; a beat that fails is logged, and the next one comes in its time."""
-        while True:
-            await asyncio.sleep(SOONEST_S)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._alarm.wait(), BEAT_S - SOONEST_S)
-            try:
-                await self.beat()
-            except (*DATABASE_DOWN, Unavailable) as error:
-                _log.warning("heartbeat_missed", reason=type(error).__name__)
-
     async def leave(self) -> None:
         """Say that this process stops; if that fails, it is forgotten soon."""
         with contextlib.suppress(*DATABASE_DOWN):
@@ -81,7 +85,7 @@ class Heartbeat:
 
 @contextlib.asynccontextmanager
 async def beating(heartbeat: Heartbeat) -> AsyncIterator[None]:
-    """Take part for as long as the block runs; before it begins, the others have been heard."""
+    """Take part for as long as the block runs; the others are heard before it begins."""
     await heartbeat.beat()
     task = asyncio.create_task(heartbeat.go_on())
     try:
