@@ -102,7 +102,7 @@ def test_every_answer_to_a_known_caller_says_what_is_left(api: Api) -> None:
 
 
 def test_what_is_refused_made_nothing_and_is_kept_under_no_key(api: Api) -> None:
-    statuses = []
+    statuses: list[int] = []
 
     def order() -> httpx.Response:
         answer = api.post(

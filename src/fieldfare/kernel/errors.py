@@ -82,11 +82,11 @@ class TooManyRequests(ProblemError):
     """429: the caller has to slow down; nothing was done, and it may come again after so long."""
 
     status = 429
-    code = "too_many_requests"
+    code = "rate_limited"
 
-    def __init__(self, message: str, *, code: str, retry_after_s: int) -> None:
-        super().__init__(message, code=code)
-        self.retry_after_s = retry_after_s
+    def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_s: int = retry_after_s
 
 
 class Unavailable(ProblemError):

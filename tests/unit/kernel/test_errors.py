@@ -11,6 +11,7 @@ TREE = [
     (errors.NotFound, 404, "not_found", None),
     (errors.Conflict, 409, "conflict", 1),
     (errors.KeyReused, 422, "idempotency_mismatch", None),
+    (errors.TooManyRequests, 429, "rate_limited", 1),
     (errors.Unavailable, 503, "unavailable", 1),
     (errors.AnswerLost, 503, "unavailable", 1),
     (errors.Contended, 503, "unavailable", 1),

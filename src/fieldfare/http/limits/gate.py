@@ -52,7 +52,7 @@ class Gate:
             self._lay_by(scope, left, within_s)
             return None
         refusal = _refusal(bucket, "This account", self._accounts.limit)
-        self._lay_by(scope, 0, refusal.retry_after_s or 1)
+        self._lay_by(scope, 0, refusal.retry_after_s)
         return refusal
 
     def refuse_stranger(self, scope: Any) -> TooManyRequests | None:
@@ -86,6 +86,5 @@ def _refusal(bucket: Bucket, whose: str, limit: Limit) -> TooManyRequests:
     return TooManyRequests(
         f"{whose} sends more than {limit.per_second:,} requests a second, so nothing was done. "
         f"Send the same request again after {wait_s} s (Retry-After).",
-        code="rate_limited",
         retry_after_s=wait_s,
     )
