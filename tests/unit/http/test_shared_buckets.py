@@ -3,6 +3,7 @@
 import heapq
 import random
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -32,7 +33,7 @@ class House:
         self.beats = [0] * count
         self.now = 0.0
         for number, process in enumerate(self.processes):
-            process.on_alarm = lambda number=number: self._alarm(number)  # type: ignore[misc]
+            process.on_alarm = partial(self._alarm, number)
         self._last_beat = [-9.0] * count
         for _ in range(2):
             for number in range(count):
