@@ -17,9 +17,9 @@ import msgspec
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
+from fieldfare.http.limits.gate import HEADERS
 from fieldfare.telemetry import traces
 from fieldfare.telemetry.families import REQUESTS
-from fieldfare.http.limits.gate import HEADERS
 
 REQUEST_ID_HEADER = b"x-request-id"
 PATH_CHARACTERS = 200

@@ -4,7 +4,7 @@ from alembic import op
 
 from fieldfare.db.migrate import run_plain_sql
 
-revision = "0009"
+revision = "0008"
 down_revision = "0007"
 
 
