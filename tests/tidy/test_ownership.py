@@ -53,7 +53,12 @@ FOREIGN_KEYS = f"""
 def trespasses(feature: str, names: Names) -> Iterator[str]:
     """What a feature's SQL names and must not."""
     for schema, table in sorted(names.relations):
-        if schema != feature and (schema or (feature, table) not in UNQUALIFIED):
+        is_the_servers = schema == "pg_catalog" and feature == "db"
+        if (
+            schema != feature
+            and not is_the_servers
+            and (schema or (feature, table) not in UNQUALIFIED)
+        ):
             yield f"the table {schema or '(no schema)'}.{table}"
     for schema, function in sorted(names.functions):
         if schema not in {"", "pg_catalog", feature} | below(feature):
