@@ -96,7 +96,7 @@ begin
             -- What the planner is told of a column is not taken over by `like`.
             for told in
                 select a.attname, array_to_string(a.attoptions, ', ') as options
-                from pg_catalog.pg_attribute a
+                from pg_attribute a
                 where a.attrelid = table_name::regclass and a.attoptions is not null
             loop
                 execute format(

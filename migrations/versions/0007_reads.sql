@@ -18,12 +18,12 @@ declare
 begin
     for table_name in
         select a.attrelid::regclass::text
-        from pg_catalog.pg_attribute a
+        from pg_attribute a
         where a.attname = 'account_id' and (
             a.attrelid in (select p.parent::regclass from db.partitioned p)
             or a.attrelid in (
                 select i.inhrelid
-                from pg_catalog.pg_inherits i
+                from pg_inherits i
                 join db.partitioned p on i.inhparent = p.parent::regclass
             )
         )
@@ -67,7 +67,7 @@ begin
             -- What the planner is told of a column is not taken over by `like`.
             for told in
                 select a.attname, array_to_string(a.attoptions, ', ') as options
-                from pg_catalog.pg_attribute a
+                from pg_attribute a
                 where a.attrelid = table_name::regclass and a.attoptions is not null
             loop
                 execute format(
