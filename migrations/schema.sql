@@ -275,13 +275,13 @@ $$;
 COMMENT ON FUNCTION ledger.adjust_v1(entry_id uuid, leg_ids uuid[], account bigint, change_cents bigint, reason text) IS 'Changes a balance by an operator''s decision and writes both legs; gives the balance after. A balance
 that would fall below zero is refused by the wallet''s check.';
 
-CREATE FUNCTION ledger.certified_mg_v1(account bigint) RETURNS bigint
+CREATE FUNCTION ledger.certified_mg_v1(account bigint) RETURNS TABLE(certified_mg bigint)
     LANGUAGE sql STABLE
     AS $$
     select w.certified_mg from ledger.wallet w where w.account_id = account
 $$;
 
-COMMENT ON FUNCTION ledger.certified_mg_v1(account bigint) IS 'Certified and external-standard mass of an account, less refunds; null before its first credit.';
+COMMENT ON FUNCTION ledger.certified_mg_v1(account bigint) IS 'Certified and external-standard mass of an account, less refunds; no row before its first credit. As a table, so that the planner can put it into the statement that asks.';
 
 CREATE FUNCTION ledger.change_v1(entry_id uuid, leg_id uuid, account bigint, entry_kind text, movement_kind text, change_cents bigint, of_group uuid, said text) RETURNS bigint
     LANGUAGE plpgsql

@@ -1,13 +1,14 @@
 -- Reads of an account: its certified mass for whoever ranks it, and plans that no account's size misleads.
 
-create function ledger.certified_mg_v1(account bigint) returns bigint
+create function ledger.certified_mg_v1(account bigint) returns table (certified_mg bigint)
 language sql stable
 as $$
     select w.certified_mg from ledger.wallet w where w.account_id = account
 $$;
 
 comment on function ledger.certified_mg_v1(bigint) is
-'Certified and external-standard mass of an account, less refunds; null before its first credit.';
+'Certified and external-standard mass of an account, less refunds; no row before its first '
+'credit. As a table, so that the planner can put it into the statement that asks.';
 
 -- A plan for any account must not bet on that account having a large part of all rows, as one or two
 -- have in a young shop: for an account with none of them, the index of all ids would be read to its end.

@@ -39,4 +39,4 @@ select ledger.change_v1(
     'top_up', 5000, null, ''
 );
 
-select ledger.certified_mg_v1(10001);
+select certified_mg from ledger.certified_mg_v1(10001);

@@ -13,7 +13,10 @@ select
         t.accounts + 1
     ) as rank,
     t.accounts
-from (select coalesce(ledger.certified_mg_v1(:account_id), 0) as certified_mg) as m
+from (
+    select coalesce(max(w.certified_mg), 0) as certified_mg
+    from ledger.certified_mg_v1(:account_id) w
+) as m
 cross join (
     select coalesce(
         (
