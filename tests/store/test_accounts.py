@@ -15,6 +15,7 @@ from fieldfare.accounts.errors import (
     AccountRefused,
     AlreadyMember,
     IdentityTaken,
+    PasswordNotFound,
     PasswordTooWeak,
     SignInRefused,
     WrongAccountKind,
@@ -213,6 +214,19 @@ async def test_a_composed_letter_is_the_same_in_a_password(db: Database) -> None
         ada = await open_ada(conn)
         await service.add_password(conn, ada, EMAIL, "a\u030angstro\u0308m is a unit", NOW)
     assert await service.verify_password(db, EMAIL, "ångström is a unit") == ada
+
+
+async def test_a_changed_password_is_the_only_one_that_is_of_use(db: Database) -> None:
+    ada = await sign_up(db)
+    async with transaction(db) as conn:
+        assert await service.change_password(conn, EMAIL.upper(), "quite another four words") == ada
+        with pytest.raises(PasswordTooWeak):
+            await service.change_password(conn, EMAIL, "short")
+        with pytest.raises(PasswordNotFound):
+            await service.change_password(conn, "bob@example.org", PASSWORD)
+    with pytest.raises(SignInRefused):
+        await service.verify_password(db, EMAIL, PASSWORD)
+    assert await service.verify_password(db, EMAIL, "quite another four words") == ada
 
 
 async def test_who_was_erased_cannot_sign_in(db: Database) -> None:

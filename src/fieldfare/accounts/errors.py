@@ -39,6 +39,12 @@ class IdentityTaken(InvalidRequest):
     code = "identity_taken"
 
 
+class PasswordNotFound(NotFound):
+    """404: nobody signs in with this address and a password."""
+
+    code = "password_not_found"
+
+
 class PasswordTooWeak(InvalidRequest):
     """400: the password is too short, too long, or told by the e-mail."""
 

@@ -115,6 +115,25 @@ def add_password_command(
     typer.echo(f"User {user} signs in with {email} now.")
 
 
+@account_app.command("change-password")
+def change_password_command(
+    email: Annotated[str, typer.Option(help="What the user signs in with.")],
+) -> None:
+    """Give a user another password: asked for, or the first line of a pipe.
+
+    Example: fieldfare account change-password --email ada@example.org
+    """
+    user = run(_change_password(email, _read_password()))
+    typer.echo(f"User {user} signs in with the new password now.")
+
+
+async def _change_password(email: str, password: str) -> int:
+    from fieldfare.accounts import service
+
+    async with open_cli_transaction() as conn:
+        return await service.change_password(conn, email, password)
+
+
 def _read_password() -> str:
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")

@@ -5,7 +5,7 @@
 
 from fieldfare.accounts.service.cards import find_card, keep_card
 from fieldfare.accounts.service.operators import check_operator
-from fieldfare.accounts.service.passwords import add_password, verify_password
+from fieldfare.accounts.service.passwords import add_password, change_password, verify_password
 from fieldfare.accounts.service.people import (
     add_member,
     add_provider_identity,
@@ -42,6 +42,7 @@ __all__ = [
     "add_member",
     "add_password",
     "add_provider_identity",
+    "change_password",
     "check_operator",
     "each_refill",
     "find_accounts",

@@ -16,7 +16,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from fieldfare.accounts import rules, store
-from fieldfare.accounts.errors import AccountRefused, SignInRefused
+from fieldfare.accounts.errors import AccountRefused, PasswordNotFound, SignInRefused
 from fieldfare.accounts.model import PasswordIdentity
 from fieldfare.accounts.service.people import get_account, keep_identity
 from fieldfare.db.pool import Connection, Database, connection
@@ -41,6 +41,24 @@ async def add_password(
     await get_account(conn, user_id, kind="user")
     secret = await _in_thread(lambda: _hasher.hash(rules.password_bytes(password)))
     await keep_identity(conn, user_id, "password", subject, secret, now)
+
+
+async def change_password(conn: Connection, email: str, password: str) -> int:
+    """Give whoever signs in with an address another password; gives their number.
+
+    Raises `PasswordTooWeak`, `PasswordNotFound` or `AccountRefused`.
+    """
+    subject = rules.sign_in_email(email)
+    rules.check_password(password, subject)
+    identity = await store.find_password(conn, subject)
+    if identity is None:
+        raise PasswordNotFound(
+            f"Nobody signs in with {subject} and a password. `fieldfare account add-password` adds "
+            "one."
+        )
+    secret = await _in_thread(lambda: _hasher.hash(rules.password_bytes(password)))
+    await store.update_secret(conn, identity, secret)
+    return identity.user_id
 
 
 async def verify_password(db: Database, email: str, password: str) -> int:
