@@ -1753,6 +1753,8 @@ CREATE TABLE public.alembic_version (
     version_num character varying(32) NOT NULL
 );
 
+COMMENT ON TABLE public.alembic_version IS 'Programs from revision 0006 on work on this schema.';
+
 ALTER TABLE ONLY ledger.entry ATTACH PARTITION ledger.entry_first FOR VALUES FROM (MINVALUE) TO ('01a22ee6-b000-0000-0000-000000000000');
 
 ALTER TABLE ONLY ledger.journal ATTACH PARTITION ledger.journal_first FOR VALUES FROM (MINVALUE) TO ('01a22ee6-b000-0000-0000-000000000000');

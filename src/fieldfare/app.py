@@ -56,7 +56,7 @@ async def create_app(
 ) -> AsyncIterator[ASGIApp]:
     """The application for `settings`, connected for as long as the block runs.
 
-    Once `is_stopping`, every request is refused with 503.
+    Once `is_stopping`, and while the shop is closed, every request is refused with 503.
 
     Raises `SettingsRefused` or `MigrationRefused` if it cannot be: one line with the next step.
     """
@@ -69,6 +69,7 @@ async def create_app(
         door = Door(
             ReadyAnswers(_litestar(edge), ready, edge.gate.refuse_stranger),
             is_stopping=is_stopping,
+            is_closed=lambda: edge.feed.is_closed,
             why_busy=edge.live_desk.commits.why_busy,
             order_paths=ORDER_PATHS,
         )

@@ -40,10 +40,10 @@ class ApiProcess:
             # What is killed here is to be all there is, unless a test asks for more.
             "FIELDFARE_PROCESSES": "1",
             **UNLIMITED,
+            "PYTHONPATH": "src",
             **(environment or {}),
             "DATABASE_URL": database_url,
             "FIELDFARE_PORT": str(self.port),
-            "PYTHONPATH": "src",
         }
         with log.open("ab") as output:
             self._process = subprocess.Popen(

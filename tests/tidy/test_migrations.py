@@ -19,7 +19,7 @@ from alembic.script import ScriptDirectory
 
 from fieldfare.db.errors import MigrationRefused
 from fieldfare.db.migrate import migrate
-from fieldfare.db.revision import open_migrated_database
+from fieldfare.db.revision import OLDEST_PROGRAM, known_revisions, open_migrated_database
 from tests.tidy.house import ROOT, SOURCE, VERSIONS
 
 NEXT_NUMBER = f"{len(list(VERSIONS.glob('*.sql'))) + 1:04}"
@@ -107,11 +107,22 @@ async def test_a_database_that_was_never_migrated_is_not_served(empty_url: str) 
 async def test_a_newer_schema_is_neither_migrated_nor_served(database_url: str) -> None:
     with psycopg.connect(database_url) as conn:
         conn.execute("update alembic_version set version_num = '9999'")
+        conn.execute("comment on table alembic_version is 'Programs from revision 9998 on.'")
     newer = re.compile(r"^.*revision 9999, which is newer than this program.*; start the newer.*$")
     with pytest.raises(MigrationRefused, match=newer):
         migrate(database_url)
     with pytest.raises(MigrationRefused, match=newer):
         await open_migrated_database(database_url, pool_size=2, application="tests")
+
+
+async def test_an_older_program_starts_where_the_newer_one_lets_it(database_url: str) -> None:
+    with psycopg.connect(database_url) as conn:
+        said = conn.execute("select obj_description('alembic_version'::regclass)").fetchone()
+        conn.execute("update alembic_version set version_num = '9999'")
+    assert said == (f"Programs from revision {OLDEST_PROGRAM} on work on this schema.",)
+    assert known_revisions()[0] <= OLDEST_PROGRAM <= known_revisions()[-1]
+    db = await open_migrated_database(database_url, pool_size=2, application="tests")
+    await db.close()
 
 
 async def test_a_migration_gives_up_rather_than_hold_up_orders(

@@ -1,8 +1,9 @@
 """`fieldfare worker`: the process that runs the jobs; any number of them, on any machines.
 
 What must hold: it ends only when it is asked to, because a supervisor takes its end for the end of
-the product. A database that goes away is waited for, however long; SIGTERM or SIGINT lets the jobs
-that are under way finish for some seconds, and then ends it with exit code 0.
+the product. A database that goes away, or a shop that is closed, is waited for, however long;
+SIGTERM or SIGINT lets the jobs that are under way finish for some seconds, and then ends it with
+exit code 0.
 """
 
 import asyncio
@@ -59,7 +60,7 @@ async def run_worker(settings: Settings) -> None:
             "starts one and a worker with it"
         )
     with _stop_on_signals() as stop:
-        from fieldfare.cli.scheduler import work
+        from fieldfare.cli.opening_hours import work_while_open
         from fieldfare.db.pool import watch_pool
         from fieldfare.db.revision import open_migrated_database
         from fieldfare.jobs import close_context, make_context
@@ -73,7 +74,7 @@ async def run_worker(settings: Settings) -> None:
             try:
                 if context.gateway is not None and context.gateway.pace is not None:
                     CALLS_WAITING.watch(context.gateway.pace.waiting_by_line)
-                await work(context, stop)
+                await work_while_open(context, stop)
             finally:
                 await close_context(context)
         finally:

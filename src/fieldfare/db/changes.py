@@ -19,6 +19,8 @@ from fieldfare.kernel.errors import Unavailable
 
 POLL_SECONDS = 0.3
 STALE_SECONDS = 1.0
+CLOSED_TOPIC = "closed"
+"""A topic that is there while the shop is closed: `db.closing`."""
 
 _queries = load_queries(__file__)
 _log = structlog.get_logger(__name__)
@@ -37,6 +39,11 @@ class ChangeFeed:
         if time.monotonic() - self._read_at > STALE_SECONDS:
             return None
         return self._revisions.get(topic, 0)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the shop was closed when the revisions were last read."""
+        return CLOSED_TOPIC in self._revisions
 
     async def read(self) -> None:
         """Read all revisions now. The reading counts from before the query was sent."""

@@ -20,6 +20,7 @@ from sqlalchemy.exc import OperationalError
 from fieldfare.db.errors import MigrationRefused
 from fieldfare.db.partitions import MONTHS_AHEAD
 from fieldfare.db.revision import (
+    OLDEST_PROGRAM,
     known_revisions,
     migrations_folder,
     refuse_newer,
@@ -41,7 +42,11 @@ def migrate(database_url: str) -> str:
         config = _config()
         config.attributes["connection"] = conn
         try:
+            if found is not None:
+                # Before anything goes: from here on no program starts that would need it.
+                _say_oldest_program(conn)
             command.upgrade(config, "head")
+            _say_oldest_program(conn)
             conn.exec_driver_sql(f"select db.make_partitions_v1({MONTHS_AHEAD})")
             conn.commit()
         except (OperationalError, psycopg.OperationalError) as error:
@@ -50,6 +55,12 @@ def migrate(database_url: str) -> str:
                 f"({_first_line(error)}); run `fieldfare migrate` again at a quieter hour"
             ) from error
         return known_revisions()[-1]
+
+
+def _say_oldest_program(conn: sqlalchemy.Connection) -> None:
+    said = f"Programs from revision {OLDEST_PROGRAM} on work on this schema."
+    conn.exec_driver_sql(f"comment on table alembic_version is '{said}'")
+    conn.commit()
 
 
 def run_plain_sql(conn: sqlalchemy.Connection, revision_file: str) -> None:

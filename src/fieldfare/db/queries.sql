@@ -43,9 +43,12 @@ where not exists (
 group by p.parent
 order by p.parent;
 
--- name: find_revision$
--- The revision that the database was migrated to.
-select version_num from alembic_version;
+-- name: find_revision^
+-- The revision that the database was migrated to, and the oldest program that works on it, which stands
+-- in the comment of the table.
+select version_num as revision,
+    substring(obj_description('alembic_version'::regclass, 'pg_class') from '\d{4}') as oldest_program
+from alembic_version;
 
 -- name: count_connections_allowed$
 -- What the server gives to roles without privileges; it keeps a few for the others.
@@ -60,3 +63,14 @@ select pg_try_advisory_xact_lock(hashtextextended(:name, 0));
 -- name: wait_at_most$
 -- From here to its end, this transaction waits no longer than that for a lock.
 select set_config('lock_timeout', (:patience_ms::integer)::text, true);
+
+-- name: close_shop!
+-- The shop is closed for as long as this row is there.
+insert into db.change (topic, revision) values (:topic, 1)
+on conflict do nothing;
+
+-- name: open_shop!
+delete from db.change where topic = :topic;
+
+-- name: is_closed$
+select exists (select from db.change where topic = :topic);

@@ -11,6 +11,10 @@ from fieldfare.db.errors import MigrationRefused
 from fieldfare.db.pool import DATABASE_DOWN, Connection, Database, open_database
 from fieldfare.db.queries import load_queries
 
+OLDEST_PROGRAM = "0006"
+"""The oldest program, by its newest revision, that works on this program's schema: while a release
+goes out, its processes run on, and may start again. A revision that only adds leaves this as it is;
+one that takes something away raises it."""
 _HERE = Path(__file__).resolve()
 _queries = load_queries(__file__)
 
@@ -65,14 +69,25 @@ def _without_password(url: str) -> str:
     return f"{scheme}://{rest.rpartition('@')[2]}"
 
 
-async def check_schema(conn: Connection) -> None:
-    """Raise `MigrationRefused` unless the database has exactly the schema of this program."""
+async def find_revision(conn: Connection) -> tuple[str | None, str | None]:
+    """The revision of the database, and the oldest program that works on it; None if unknown."""
     try:
-        found: str | None = await _queries.find_revision(conn)
+        row = await _queries.find_revision(conn)
     except asyncpg.UndefinedTableError:
-        found = None
-    refuse_newer(found)
+        row = None
+    return (None, None) if row is None else (row["revision"], row["oldest_program"])
+
+
+async def check_schema(conn: Connection) -> None:
+    """Raise `MigrationRefused` unless the database has this program's schema.
+
+    Or that of a newer program which has said, when it migrated, that this one works on it.
+    """
+    found, oldest_program = await find_revision(conn)
     needed = known_revisions()[-1]
+    if found is not None and found > needed and oldest_program and oldest_program <= needed:
+        return
+    refuse_newer(found)
     if found != needed:
         raise MigrationRefused(
             f"the database is at revision {found or 'none'}, this program needs {needed}; "

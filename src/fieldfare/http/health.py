@@ -19,15 +19,20 @@ async def healthz(call: OpenCall[Any]) -> Response[bytes]:
 
 
 async def readyz(call: OpenCall[Any]) -> Response[bytes]:
-    """`GET /readyz`: the database answers too and the caches are fresh; otherwise 503."""
+    """`GET /readyz`: the database answers too and the caches are fresh; otherwise 503.
+
+    A closed shop is ready: what answers its clients that it is closed, and when to come again, is
+    this process.
+    """
     edge = edge_of(call.request)
     checks = {
         "database": await _answers(edge.db),
         "change_feed": edge.feed.revision(TOKEN_TOPIC) is not None,
     }
     ready = all(checks.values())
+    status = "closed" if edge.feed.is_closed else "ready"
     return json_answer(
-        {"status": "ready" if ready else "unavailable", "checks": checks},
+        {"status": status if ready else "unavailable", "checks": checks},
         status=200 if ready else 503,
         headers=None if ready else {"Retry-After": "1"},
     )

@@ -50,10 +50,17 @@ def ask(
     path: str,
     *,
     stopping: bool = False,
+    closed: bool = False,
     why_busy: Callable[[], Unavailable | None] = lambda: None,
 ) -> Caller:
     caller = Caller(method, path)
-    door = Door(sell, is_stopping=lambda: stopping, why_busy=why_busy, order_paths=ORDER_PATHS)
+    door = Door(
+        sell,
+        is_stopping=lambda: stopping,
+        is_closed=lambda: closed,
+        why_busy=why_busy,
+        order_paths=ORDER_PATHS,
+    )
     asyncio.run(door(caller.scope, caller.receive, caller.send))
     return caller
 
@@ -81,6 +88,17 @@ def test_who_stops_refuses_everything_and_closes(method: str, path: str) -> None
     assert caller.headers[b"content-length"] == str(len(end["body"])).encode()
     assert msgspec.json.decode(end["body"])["code"] == "stopping"
     assert caller.unread == []
+
+
+@pytest.mark.parametrize("path", ["/api/offset-orders", "/webhooks/stripe", "/static/a.css"])
+def test_a_closed_shop_refuses_everything_but_whether_it_lives(path: str) -> None:
+    caller = ask("POST", path, closed=True)
+    start, end = caller.sent
+    assert start["status"] == 503
+    assert int(caller.headers[b"retry-after"]) >= 10
+    assert msgspec.json.decode(end["body"])["code"] == "closed"
+    assert caller.unread == []
+    assert ask("GET", "/healthz", closed=True).sent[0]["status"] == 200
 
 
 @pytest.mark.parametrize("path", sorted(ORDER_PATHS))
