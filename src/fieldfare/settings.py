@@ -33,6 +33,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`DATABASE_URL`: a PostgreSQL 15 to 18 server; without it `fieldfare up` starts its own."""
     home: Path = Path(DEFAULT_HOME)
     """`FIELDFARE_HOME`: where the demo and the embedded server keep their state."""
+    archive: Path | None = None
+    """`FIELDFARE_ARCHIVE`: where the database's log is kept for a restore to an instant; without
+    it, a backup is a dump alone."""
     host: str = "127.0.0.1"
     """`FIELDFARE_HOST`: the address that the API listens on."""
     port: int = DEFAULT_PORT
@@ -120,6 +123,9 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         database_url=_database_url(environ),
         home=Path(environ.get("FIELDFARE_HOME") or DEFAULT_HOME).absolute(),
+        archive=Path(environ["FIELDFARE_ARCHIVE"]).absolute()
+        if environ.get("FIELDFARE_ARCHIVE")
+        else None,
         host=host,
         port=port,
         public_url=_url(environ, "FIELDFARE_PUBLIC_URL", f"http://127.0.0.1:{port}"),

@@ -412,7 +412,7 @@ def environment_of(shop: CardShop) -> dict[str, str]:
     }
 
 
-async def _open_long_ago(database_url: str) -> None:
+async def open_long_ago(database_url: str) -> None:
     """Sell since long before the test, so that orders can grow old in it."""
     db = await open_database(database_url, pool_size=2, application="tests")
     try:
@@ -448,7 +448,7 @@ def card_shop(server_url: str, template: str) -> Iterator[CardShop]:
         new_database(server_url, template=template, name="cards") as url,
         running_stripe(None, NOWHERE) as stripe,
     ):
-        asyncio.run(_open_long_ago(url))
+        asyncio.run(open_long_ago(url))
         with running_api(settings_of(url, stripe)) as base_url:
             shop = CardShop(base_url, url, stripe)
             try:

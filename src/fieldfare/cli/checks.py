@@ -42,16 +42,16 @@ STATEMENT_MINUTES = 60
 async def verify() -> int:
     """Carry out every check; gives how much they found."""
     async with open_cli_database() as db:
-        return await _carry_out_all(db, CHECKS)
+        return await carry_out_all(db, CHECKS)
 
 
 async def verify_with_processor() -> int:
     """The same after a look at the processor's own record, with everything until now in it."""
     began_at = datetime.now(UTC)
     checks = [(title, at_instant(check, began_at)) for title, check in CHECKS]
-    async with open_cli_database() as db, open_cli_gateway(db) as gateway:
+    async with open_cli_database() as db, open_cli_gateway(db, while_closed=True) as gateway:
         found = await _tell(PROCESSOR_TITLE, catch_up(db, gateway, began_at))
-        return found + await _carry_out_all(db, checks)
+        return found + await carry_out_all(db, checks)
 
 
 def at_instant(check: Check, settled_by: datetime) -> Check:
@@ -59,7 +59,7 @@ def at_instant(check: Check, settled_by: datetime) -> Check:
     return partial(verify_balance, settled_by=settled_by) if check is verify_balance else check
 
 
-async def _carry_out_all(db: Database, checks: Sequence[tuple[str, Check]]) -> int:
+async def carry_out_all(db: Database, checks: Sequence[tuple[str, Check]]) -> int:
     """Every check in one snapshot; gives how much they found."""
     async with (
         connection(db) as conn,

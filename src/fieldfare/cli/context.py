@@ -17,7 +17,7 @@ import msgspec
 import typer
 
 from fieldfare.cli.demo_file import demo_path
-from fieldfare.db.errors import MigrationRefused
+from fieldfare.db.errors import BackupRefused, MigrationRefused
 from fieldfare.kernel.errors import ProblemError
 from fieldfare.settings import Settings, SettingsRefused, read_settings
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fieldfare.integrations.stripe.gateway import StripeGateway
 
 T = TypeVar("T")
+REFUSALS = (ProblemError, SettingsRefused, MigrationRefused, BackupRefused)
 
 
 class _Demo(msgspec.Struct):
@@ -40,7 +41,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     """Carry out a command; a refusal becomes one line on stderr and exit code 1."""
     try:
         return asyncio.run(work)
-    except (ProblemError, SettingsRefused, MigrationRefused) as refusal:
+    except REFUSALS as refusal:
         typer.echo(f"fieldfare: {' '.join(str(refusal).split())}", err=True)
         raise typer.Exit(1) from refusal
 
@@ -85,17 +86,25 @@ async def open_cli_transaction() -> "AsyncIterator[Connection]":
 
 
 @asynccontextmanager
-async def open_cli_gateway(db: "Database") -> "AsyncIterator[StripeGateway]":
+async def open_cli_gateway(
+    db: "Database", *, while_closed: bool = False
+) -> "AsyncIterator[StripeGateway]":
     """A way to the card processor: by FIELDFARE_STRIPE_KEY, or the running demo's.
 
-    It keeps the pace of the processes that work on `db`, as the background does.
+    It keeps the pace of the processes that work on `db`, as the background does. `while_closed` is
+    for what only reads there; anything else is refused with `ShopClosed` while the shop is closed.
 
     The demo's goes with the demo's database only: its charges have no place in other books. Raises
     `SettingsRefused` if there is neither.
     """
+    from fieldfare.db.closing import refuse_closed
+    from fieldfare.db.pool import connection
     from fieldfare.integrations.stripe.gateway import close_gateway, open_gateway
     from fieldfare.payments.service.pace import pace_of_background
 
+    if not while_closed:
+        async with connection(db) as conn:
+            await refuse_closed(conn)
     settings = read_settings()
     key, url = settings.stripe_key, settings.stripe_url
     if key is None:
@@ -134,6 +143,15 @@ def database_url(settings: Settings) -> str:
         raise _no_database(demo, "no demo runs there") from error
     except (OSError, msgspec.DecodeError) as error:
         raise _no_database(demo, f"it cannot be read: {error}") from error
+
+
+def get_archive(settings: Settings) -> Path:
+    """The folder of the database's log; raises `SettingsRefused` if none is named."""
+    if settings.archive is None:
+        raise SettingsRefused(
+            "FIELDFARE_ARCHIVE is not set; name the folder that the database's log is kept in"
+        )
+    return settings.archive
 
 
 def _no_database(demo: Path, reason: str) -> SettingsRefused:

@@ -33,6 +33,26 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "fieldfare.cli.migrate:migrate_command",
         "Bring the database at DATABASE_URL to this program's schema; safe to repeat.",
     ),
+    "backup": (
+        "fieldfare.cli.backup:backup_command",
+        "Write a backup of the database, read it back, and print its folder.",
+    ),
+    "archive": (
+        "fieldfare.cli.archive:archive_command",
+        "Stream the database's log into FIELDFARE_ARCHIVE until SIGTERM or Ctrl-C.",
+    ),
+    "restore": (
+        "fieldfare.cli.restore:restore_command",
+        "Restore a backup into an empty database, verify it, and leave the shop closed.",
+    ),
+    "open": (
+        "fieldfare.cli.open:open_command",
+        "Open a closed shop, once its books were held against the card processor's lists.",
+    ),
+    "close": (
+        "fieldfare.cli.close:close_command",
+        "Close the shop: every request is told 503 and no job runs, until `fieldfare open`.",
+    ),
     "verify": (
         "fieldfare.cli.verify:verify_command",
         "Hold every balance, entry, purchase and line against the rows that must agree with it.",

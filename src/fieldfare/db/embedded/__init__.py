@@ -13,6 +13,7 @@ row is there after any `kill -9`; a first start cut off midway leaves nothing th
 
 from fieldfare.db.embedded.errors import EmbeddedRefused
 from fieldfare.db.embedded.server import (
+    DEFAULT_DATABASE,
     RunningServer,
     clear_leftovers,
     free_port,
@@ -20,4 +21,12 @@ from fieldfare.db.embedded.server import (
     stop,
 )
 
-__all__ = ["EmbeddedRefused", "RunningServer", "clear_leftovers", "free_port", "start", "stop"]
+__all__ = [
+    "DEFAULT_DATABASE",
+    "EmbeddedRefused",
+    "RunningServer",
+    "clear_leftovers",
+    "free_port",
+    "start",
+    "stop",
+]

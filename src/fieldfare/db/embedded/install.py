@@ -91,6 +91,14 @@ def find_install(user: ServerUser) -> Install:
     )
 
 
+def server_programs() -> Path:
+    """The folder of all programs of the server, `pg_dump` among them, that the wheel brings.
+
+    Raises `EmbeddedRefused` if it is not installed.
+    """
+    return _wheel_root() / "bin"
+
+
 def _check_owner(data_dir: Path, uid: int) -> None:
     if data_dir.exists() and data_dir.stat().st_uid != uid:
         owner = _name(data_dir.stat().st_uid) or data_dir.stat().st_uid

@@ -54,6 +54,12 @@ from fieldfare.payments.store.payments import (
     update_payment_succeeded,
 )
 from fieldfare.payments.store.rates import insert_rates, list_rates, lock_rates
+from fieldfare.payments.store.recovering import (
+    find_newest_payment_at,
+    forbid_sending_again,
+    list_pending_refunds,
+    list_pending_subjects,
+)
 from fieldfare.payments.store.refunds import (
     find_refund,
     find_refund_credits,
@@ -110,6 +116,7 @@ __all__ = [
     "find_balance_import",
     "find_dispute",
     "find_event",
+    "find_newest_payment_at",
     "find_payment",
     "find_payment_of",
     "find_refund",
@@ -118,6 +125,7 @@ __all__ = [
     "find_top_up",
     "find_top_up_of_charge",
     "find_unfinished",
+    "forbid_sending_again",
     "has_newer_refill",
     "has_said",
     "hold_turns",
@@ -146,6 +154,8 @@ __all__ = [
     "list_payments_at_no_rate",
     "list_payments_from",
     "list_payments_of",
+    "list_pending_refunds",
+    "list_pending_subjects",
     "list_rates",
     "list_recent_refills",
     "list_refunds_of_payment",
