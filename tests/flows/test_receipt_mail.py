@@ -16,8 +16,8 @@ import pytest
 from fieldfare.db.pool import Database, open_database
 from fieldfare.integrations.mail import MailServer, MailUnavailable
 from fieldfare.kernel.errors import Unavailable
+from fieldfare.kernel.languages import Language
 from fieldfare.notifications.errors import MailUnderway
-from fieldfare.notifications.model import Language
 from fieldfare.notifications.rules import receipt_message_id
 from fieldfare.notifications.service.rendering import render_receipt
 from fieldfare.notifications.service.sending import send_once

@@ -12,8 +12,8 @@ from uuid import UUID
 import msgspec
 
 from fieldfare.kernel.currency import Currency, Rate
+from fieldfare.kernel.languages import Language
 
-Language = Literal["en", "de", "fr", "es"]
 LineKind = Literal["offset", "tree", "donation"]
 PaymentMethod = Literal["stripe", "credits"]
 MailKind = Literal["receipt", "refill_failed"]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fieldfare.kernel.currency import get_currency, list_currencies
-from fieldfare.notifications.model import Language
+from fieldfare.kernel.languages import Language
 from fieldfare.notifications.rules import formats
 from fieldfare.notifications.rules.words import WORDS
 

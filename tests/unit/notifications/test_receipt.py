@@ -10,7 +10,8 @@ import pytest
 
 from fieldfare.integrations.mail import Mail
 from fieldfare.kernel.currency import get_currency
-from fieldfare.notifications.model import Language, Receipt, ReceiptLine
+from fieldfare.kernel.languages import Language
+from fieldfare.notifications.model import Receipt, ReceiptLine
 from fieldfare.notifications.rules import receipt_message_id, view_receipt
 from fieldfare.notifications.rules.frame import NAME_CHARACTERS, one_line
 from fieldfare.notifications.service.rendering import render_receipt

@@ -9,7 +9,8 @@ from uuid import UUID
 import pytest
 
 from fieldfare.integrations.mail import Mail
-from fieldfare.notifications.model import Language, RefillFailed
+from fieldfare.kernel.languages import Language
+from fieldfare.notifications.model import RefillFailed
 from fieldfare.notifications.rules import refill_message_id, view_refill_failed
 from fieldfare.notifications.rules.refill import reason_of
 from fieldfare.notifications.rules.refill_words import REFILL_WORDS, Reason, Step

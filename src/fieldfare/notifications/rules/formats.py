@@ -10,9 +10,9 @@ from decimal import Decimal
 import msgspec
 
 from fieldfare.kernel.currency import Currency, Rate
+from fieldfare.kernel.languages import Language
 from fieldfare.kernel.mass import plain, scaled
 from fieldfare.kernel.money import PPM
-from fieldfare.notifications.model import Language
 from fieldfare.notifications.rules.words import WORDS
 
 NBSP = "\u00a0"

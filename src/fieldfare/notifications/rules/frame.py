@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from fieldfare.notifications.model import Language
+from fieldfare.kernel.languages import Language
 from fieldfare.notifications.rules.words import Words
 
 NAME_CHARACTERS = 80

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from fieldfare.notifications.model import Language
+from fieldfare.kernel.languages import Language
 
 Reason = Literal[
     "declined", "funds", "expired", "confirm", "limit", "no_card", "no_rate", "too_much", "refused"

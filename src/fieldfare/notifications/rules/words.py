@@ -5,7 +5,8 @@ What must hold: a language has every word or does not pass the type checker. `{â
 
 import msgspec
 
-from fieldfare.notifications.model import Language, LineKind, PaymentMethod
+from fieldfare.kernel.languages import Language
+from fieldfare.notifications.model import LineKind, PaymentMethod
 
 
 class Words(msgspec.Struct, frozen=True, kw_only=True):

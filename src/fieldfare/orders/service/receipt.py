@@ -17,9 +17,10 @@ from fieldfare.catalog.service import load_catalogue
 from fieldfare.db.pool import Database, connection, transaction
 from fieldfare.integrations.mail import MailServer
 from fieldfare.kernel.currency import get_currency
+from fieldfare.kernel.languages import Language
 from fieldfare.kernel.mass import tonnes_from_mg
 from fieldfare.kernel.money import cents_from_micro
-from fieldfare.notifications.model import Language, Receipt, ReceiptLine, ReceiptTax
+from fieldfare.notifications.model import Receipt, ReceiptLine, ReceiptTax
 from fieldfare.notifications.rules.receipt import receipt_message_id
 from fieldfare.notifications.service.rendering import render_receipt
 from fieldfare.notifications.service.sending import send_once

@@ -10,7 +10,8 @@ from fieldfare.accounts.model import Account, RefillFailure
 from fieldfare.accounts.rules import REFILL_TRIES
 from fieldfare.db.pool import Database, connection
 from fieldfare.integrations.mail import MailServer
-from fieldfare.notifications.model import Language, RefillFailed
+from fieldfare.kernel.languages import Language
+from fieldfare.notifications.model import RefillFailed
 from fieldfare.notifications.rules import refill_message_id
 from fieldfare.notifications.service.rendering import render_refill_failed
 from fieldfare.notifications.service.sending import send_once
