@@ -1,4 +1,4 @@
-"""The languages that people are written to in: an account has one, and so has each mail and paper."""
+"""The languages that people are written to in: an account's, a mail's, a certificate's."""
 
 from typing import Literal
 
