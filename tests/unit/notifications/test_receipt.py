@@ -14,6 +14,7 @@ from fieldfare.kernel.languages import Language
 from fieldfare.notifications.model import Receipt, ReceiptLine
 from fieldfare.notifications.rules import receipt_message_id, view_receipt
 from fieldfare.notifications.rules.frame import NAME_CHARACTERS, one_line
+from fieldfare.notifications.rules.words import WORDS
 from fieldfare.notifications.service.rendering import render_receipt
 from tests.unit.notifications.receipts import PURCHASE_ID, TAX, USD_CREDITS, a_receipt
 
@@ -278,3 +279,9 @@ def test_no_line_of_the_text_is_long_and_none_ends_in_blanks() -> None:
         lines = render_receipt(a_receipt(language=language, tax=TAX)).text.splitlines()
         assert [line for line in lines if len(line) > 100] == []
         assert [line for line in lines if line != line.rstrip() and line != "-- "] == []
+
+
+@pytest.mark.parametrize("language", ["de", "fr", "es"])
+def test_every_language_has_its_own_words(language: Language) -> None:
+    assert WORDS[language].thanks != WORDS["en"].thanks
+    assert WORDS[language].button != WORDS["en"].button

@@ -9,9 +9,9 @@ from uuid import UUID
 
 import msgspec
 
+from fieldfare.kernel import formats
 from fieldfare.kernel.numbers import largest_remainder
 from fieldfare.notifications.model import Receipt, ReceiptLine, ReceiptTax
-from fieldfare.notifications.rules import formats
 from fieldfare.notifications.rules.frame import (
     NAME_CHARACTERS,
     FrameView,

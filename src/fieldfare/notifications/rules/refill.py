@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from uuid import UUID
 
+from fieldfare.kernel import formats
 from fieldfare.notifications.model import RefillFailed
-from fieldfare.notifications.rules import formats
 from fieldfare.notifications.rules.frame import (
     NAME_CHARACTERS,
     FrameView,

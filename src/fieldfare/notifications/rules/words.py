@@ -21,8 +21,6 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     donation_headline: str
     projects: str
     kinds: dict[LineKind, str]
-    tree: str
-    trees: str
     price: str
     exchange_rate: str
     rate_day: str
@@ -39,9 +37,6 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     tax_id: str
     button: str
     footer: str
-    months: tuple[str, ...]
-    day: str
-    first_day: str
 
 
 _EN = Words(
@@ -53,8 +48,6 @@ _EN = Words(
     donation_headline="{amount} for climate projects",
     projects="Where it goes",
     kinds={"offset": "Offset", "tree": "Trees", "donation": "Donation"},
-    tree="{count} tree",
-    trees="{count} trees",
     price="Price",
     exchange_rate="Exchange rate",
     rate_day="{rate}, {day}",
@@ -71,12 +64,6 @@ _EN = Words(
     tax_id="tax ID {id}",
     button="View your certificate",
     footer="{seller} sent this mail once, because a receipt was asked for with the order.",
-    months=(
-        "January", "February", "March", "April", "May", "June", "July", "August", "September",
-        "October", "November", "December",
-    ),
-    day="{day} {month} {year}",
-    first_day="1 {month} {year}",
 )  # fmt: skip
 
 _DE = Words(
@@ -88,8 +75,6 @@ _DE = Words(
     donation_headline="{amount} für Klimaprojekte",
     projects="Wohin es geht",
     kinds={"offset": "Ausgleich", "tree": "Bäume", "donation": "Spende"},
-    tree="{count} Baum",
-    trees="{count} Bäume",
     price="Preis",
     exchange_rate="Wechselkurs",
     rate_day="{rate}, {day}",
@@ -108,12 +93,6 @@ _DE = Words(
     footer=(
         "{seller} hat diese Mail einmal gesendet, weil zur Bestellung ein Beleg gewünscht war."
     ),
-    months=(
-        "Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September",
-        "Oktober", "November", "Dezember",
-    ),
-    day="{day}. {month} {year}",
-    first_day="1. {month} {year}",
 )  # fmt: skip
 
 _FR = Words(
@@ -125,8 +104,6 @@ _FR = Words(
     donation_headline="{amount} pour des projets climatiques",
     projects="Où va votre argent",
     kinds={"offset": "Compensation", "tree": "Arbres", "donation": "Don"},
-    tree="{count} arbre",
-    trees="{count} arbres",
     price="Prix",
     exchange_rate="Taux de change",
     rate_day="{rate}, {day}",
@@ -145,12 +122,6 @@ _FR = Words(
     footer=(
         "{seller} a envoyé ce message une seule fois, car un reçu a été demandé avec la commande."
     ),
-    months=(
-        "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre",
-        "octobre", "novembre", "décembre",
-    ),
-    day="{day} {month} {year}",
-    first_day="1er {month} {year}",
 )  # fmt: skip
 
 _ES = Words(
@@ -162,8 +133,6 @@ _ES = Words(
     donation_headline="{amount} para proyectos climáticos",
     projects="Adónde va su dinero",
     kinds={"offset": "Compensación", "tree": "Árboles", "donation": "Donación"},
-    tree="{count} árbol",
-    trees="{count} árboles",
     price="Precio",
     exchange_rate="Tipo de cambio",
     rate_day="{rate}, {day}",
@@ -180,12 +149,6 @@ _ES = Words(
     tax_id="NIF {id}",
     button="Ver su certificado",
     footer="{seller} envió este correo una sola vez, porque con el pedido se solicitó un recibo.",
-    months=(
-        "enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre",
-        "octubre", "noviembre", "diciembre",
-    ),
-    day="{day} de {month} de {year}",
-    first_day="1 de {month} de {year}",
 )  # fmt: skip
 
 WORDS: dict[Language, Words] = {"en": _EN, "de": _DE, "fr": _FR, "es": _ES}

@@ -13,7 +13,6 @@ from fieldfare.kernel.currency import Currency, Rate
 from fieldfare.kernel.languages import Language
 from fieldfare.kernel.mass import plain, scaled
 from fieldfare.kernel.money import PPM
-from fieldfare.notifications.rules.words import WORDS
 
 NBSP = "\u00a0"
 NARROW_NBSP = "\u202f"
@@ -29,6 +28,15 @@ class _Style(msgspec.Struct, frozen=True, kw_only=True):
     percent_blank: str
     symbols: dict[str, str]
     """Signs that can mean only one currency to a reader of the language."""
+    tree: str
+    trees: str
+    months: tuple[str, ...]
+    day: str
+    first_day: str
+
+
+def _names(written: str) -> tuple[str, ...]:
+    return tuple(written.split())
 
 
 _STYLES: dict[Language, _Style] = {
@@ -39,6 +47,13 @@ _STYLES: dict[Language, _Style] = {
         is_symbol_first=True,
         percent_blank="",
         symbols={USD: "$", "EUR": "€", "GBP": "£", "JPY": "¥"},
+        tree="{count} tree",
+        trees="{count} trees",
+        months=_names(
+            "January February March April May June July August September October November December"
+        ),
+        day="{day} {month} {year}",
+        first_day="1 {month} {year}",
     ),
     "de": _Style(
         point=",",
@@ -47,6 +62,13 @@ _STYLES: dict[Language, _Style] = {
         is_symbol_first=False,
         percent_blank=NBSP,
         symbols={"EUR": "€", "GBP": "£"},
+        tree="{count} Baum",
+        trees="{count} Bäume",
+        months=_names(
+            "Januar Februar März April Mai Juni Juli August September Oktober November Dezember"
+        ),
+        day="{day}. {month} {year}",
+        first_day="1. {month} {year}",
     ),
     "fr": _Style(
         point=",",
@@ -55,6 +77,13 @@ _STYLES: dict[Language, _Style] = {
         is_symbol_first=False,
         percent_blank=NARROW_NBSP,
         symbols={"EUR": "€", "GBP": "£"},
+        tree="{count} arbre",
+        trees="{count} arbres",
+        months=_names(
+            "janvier février mars avril mai juin juillet août septembre octobre novembre décembre"
+        ),
+        day="{day} {month} {year}",
+        first_day="1er {month} {year}",
     ),
     "es": _Style(
         point=",",
@@ -63,6 +92,14 @@ _STYLES: dict[Language, _Style] = {
         is_symbol_first=False,
         percent_blank=NBSP,
         symbols={"EUR": "€", "GBP": "£"},
+        tree="{count} árbol",
+        trees="{count} árboles",
+        months=_names(
+            "enero febrero marzo abril mayo junio"
+            " julio agosto septiembre octubre noviembre diciembre"
+        ),
+        day="{day} de {month} de {year}",
+        first_day="1 de {month} de {year}",
     ),
 }
 
@@ -105,8 +142,8 @@ def tonnes(tons: Decimal, language: Language) -> str:
 
 def trees(count: int, language: Language) -> str:
     """A number of trees: `1 tree`, `1,200 trees`."""
-    words = WORDS[language]
-    pattern = words.tree if count == 1 else words.trees
+    style = _STYLES[language]
+    pattern = style.tree if count == 1 else style.trees
     return pattern.format(count=number(Decimal(count), language)).replace(" ", NBSP)
 
 
@@ -124,9 +161,9 @@ def whole_percent(share: int, language: Language) -> str:
 
 def day(on: date, language: Language) -> str:
     """A date with the month in words: `31 January 2026`."""
-    words = WORDS[language]
-    pattern = words.first_day if on.day == 1 else words.day
-    written = pattern.format(day=on.day, month=words.months[on.month - 1], year=on.year)
+    style = _STYLES[language]
+    pattern = style.first_day if on.day == 1 else style.day
+    written = pattern.format(day=on.day, month=style.months[on.month - 1], year=on.year)
     return written.replace(" ", NBSP)
 
 

@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fieldfare.kernel import formats
 from fieldfare.kernel.currency import get_currency, list_currencies
 from fieldfare.kernel.languages import Language
-from fieldfare.notifications.rules import formats
-from fieldfare.notifications.rules.words import WORDS
 
 LANGUAGES: list[Language] = ["en", "de", "fr", "es"]
 
@@ -128,9 +127,6 @@ def test_instants_are_told_in_utc() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_language_has_twelve_months_and_its_own_words(language: Language) -> None:
-    words = WORDS[language]
-    assert len(set(words.months)) == 12
-    if language != "en":
-        assert words.thanks != WORDS["en"].thanks
-        assert words.button != WORDS["en"].button
+def test_every_language_has_twelve_months(language: Language) -> None:
+    written = {formats.day(date(2026, month, 2), language) for month in range(1, 13)}
+    assert len(written) == 12
