@@ -11,14 +11,13 @@ from uuid import UUID
 import msgspec
 
 from fieldfare.kernel.languages import Language
+from fieldfare.kernel.text import shown_in_line
 from fieldfare.notifications.rules.words import Words
 
 NAME_CHARACTERS = 80
 
 _NOT_IN_AN_ID = re.compile(r"[^A-Za-z0-9.-]+")
 _WEB_ADDRESS = re.compile(r"[^\s/]{2,}/|//|www\.", re.IGNORECASE)
-_NEVER_SHOWN = {"Cc", "Cs", "Zl", "Zp"}
-_DIRECTIONS = set("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
 
 
@@ -59,22 +58,9 @@ def one_line(text: str, max_characters: int) -> str:
     Line ends and other control characters become blanks, marks that turn the direction of what
     follows are left out, and where letters run from right to left the text is set apart.
     """
-    line = cleaned(text, max_characters)
+    line = shown_in_line(text, max_characters)
     runs_left = any(unicodedata.bidirectional(character) in {"R", "AL"} for character in line)
     return f"{_ISOLATE}{line}{_END_ISOLATE}" if runs_left else line
-
-
-def cleaned(text: str, max_characters: int) -> str:
-    """The same without setting it apart, as a mail program wants a name."""
-    shown = "".join(_shown(character) for character in unicodedata.normalize("NFC", text))
-    line = " ".join(shown.split())
-    return line if len(line) <= max_characters else line[: max_characters - 1].rstrip() + "…"
-
-
-def _shown(character: str) -> str:
-    if character in _DIRECTIONS:
-        return ""
-    return " " if unicodedata.category(character) in _NEVER_SHOWN else character
 
 
 def greeting(reader_name: str, words: Words) -> str:

@@ -11,12 +11,12 @@ import msgspec
 
 from fieldfare.kernel import formats
 from fieldfare.kernel.numbers import largest_remainder
+from fieldfare.kernel.text import shown_in_line
 from fieldfare.notifications.model import Receipt, ReceiptLine, ReceiptTax
 from fieldfare.notifications.rules.frame import (
     NAME_CHARACTERS,
     FrameView,
     RowView,
-    cleaned,
     greeting,
     mail_message_id,
     one_line,
@@ -68,7 +68,7 @@ def view_receipt(receipt: Receipt) -> ReceiptView:
     title = f"{words.receipt} {receipt.receipt_number}"
     return ReceiptView(
         language=language,
-        to_name=cleaned(receipt.purchaser_name, NAME_CHARACTERS),
+        to_name=shown_in_line(receipt.purchaser_name, NAME_CHARACTERS),
         subject=f"{title} · {headline}".replace(formats.NBSP, " "),
         title=title,
         colon=words.colon,

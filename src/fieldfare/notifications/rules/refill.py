@@ -9,12 +9,12 @@ from decimal import Decimal
 from uuid import UUID
 
 from fieldfare.kernel import formats
+from fieldfare.kernel.text import shown_in_line
 from fieldfare.notifications.model import RefillFailed
 from fieldfare.notifications.rules.frame import (
     NAME_CHARACTERS,
     FrameView,
     RowView,
-    cleaned,
     greeting,
     mail_message_id,
     one_line,
@@ -78,7 +78,7 @@ def view_refill_failed(failed: RefillFailed) -> RefillFailedView:
     headline = words.failed if failed.left_on else words.switched_off
     return RefillFailedView(
         language=language,
-        to_name=cleaned(failed.account_name, NAME_CHARACTERS),
+        to_name=shown_in_line(failed.account_name, NAME_CHARACTERS),
         subject=f"{headline} · {amount}".replace(formats.NBSP, " "),
         title=words.title,
         colon=WORDS[language].colon,
