@@ -53,6 +53,13 @@ DOES_THE_WORK = (
 )  # fmt: skip
 WORKER = ("fieldfare.jobs", "fieldfare.cli.scheduler")
 OTHERS = ("uvloop", "fieldfare.db.migrate")
+SETTING = frozenset({"typst", "segno"})
+SETS_ONE = (
+    "import asyncio, datetime; from fieldfare.integrations.typst import *;"
+    " asyncio.run(Typesetter().png(ShownCertificate(number='1', language='en', purchaser='A',"
+    " seller='B', mass_mg=1, trees=0, projects=(), verify_url='https://fieldfare.example/1',"
+    " issued_at=datetime.datetime(2026, 11, 21, tzinfo=datetime.UTC))))"
+)
 TAKES_THE_SDK = (
     "from fieldfare.integrations.stripe.gateway import open_gateway;"
     " open_gateway('sk_test_1', 'http://127.0.0.1:1')"
@@ -144,6 +151,12 @@ def test_every_command_is_on_the_list() -> None:
 def test_the_sdk_comes_with_the_first_gateway() -> None:
     assert "stripe" not in libraries(loaded_by(*DOES_THE_WORK))
     assert "stripe" in libraries(loaded_by(*DOES_THE_WORK, then=TAKES_THE_SDK))
+
+
+def test_typst_comes_with_the_first_certificate() -> None:
+    made = "fieldfare.integrations.typst.Typesetter()"
+    assert libraries(loaded_by("fieldfare.integrations.typst", then=made)) & SETTING == set()
+    assert libraries(loaded_by("fieldfare.integrations.typst", then=SETS_ONE)) >= SETTING
 
 
 def test_a_worker_loads_no_web_framework() -> None:

@@ -5,11 +5,15 @@ import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
+import typst
 from PIL import Image, ImageChops
 from pypdf import PdfReader
 
 from fieldfare.integrations.typst import ShownProject, ShownRetirement, Typesetter
+from fieldfare.integrations.typst.rendering import FONTS, TEMPLATES
+from fieldfare.integrations.typst.sheet import lay_out
 from fieldfare.kernel.languages import Language
 from tests.unit.integrations.certificates import (
     VERIFY_URL,
@@ -46,15 +50,14 @@ INJECTIONS = [
     "'; DROP TABLE x; --", '"quoted" \'text\' -- ---', "https://evil.example", "%s %n {0}", "&amp;",
     '{"a":1}', "]#[", "\"));#sys", "../../etc/passwd", "#set page(width:1pt)", "~/.ssh", "a\u2060b",
 ]  # fmt: skip
-EVERY_LETTER = [(0x20, 0x250), (0x370, 0x3E2), (0x3F0, 0x530), (0x5D0, 0x5EB), (0x621, 0x64B), (0x904, 0x940),
-          (0x3041, 0x3100), (0x1E00, 0x2000)]  # fmt: skip
+EVERY_LETTER = [
+    (0x20, 0x250), (0x370, 0x3E2), (0x3F0, 0x530), (0x5D0, 0x5EB), (0x621, 0x64B), (0x904, 0x940),
+    (0x1E00, 0x2000), (0x3041, 0x3100),
+]  # fmt: skip
 EVERY_FIFTIETH = [
-    (0x1F300, 0x1F5A4),
-    (0x1F600, 0x1F650),
-    (0x4E00, 0x9FEF),
-    (0xAC00, 0xD7A4),
-    (0x3400, 0x4DB5),
-]
+    (0x3400, 0x4DB5), (0x4E00, 0x9FEF), (0xAC00, 0xD7A4), (0x1F300, 0x1F5A4), (0x1F600, 0x1F650),
+]  # fmt: skip
+QR = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 1 1'/>"
 PAPER = (0xFD, 0xFC, 0xF8)
 NEVER_IN_A_FONT = "\U00012000"
 """A cuneiform sign, which nobody's name has."""
@@ -81,6 +84,21 @@ def in_names(text: str) -> Iterator[ShownProject]:
 
 def differ_at(one: Image.Image, other: Image.Image) -> tuple[int, int, int, int] | None:
     return ImageChops.difference(one, other).getbbox()
+
+
+def test_no_font_is_missing_and_none_is_forgotten(typesetter: Typesetter) -> None:
+    sheet = lay_out(a_certificate(is_sample=True), "pdf", qr=QR)
+    inputs = {"sheet": msgspec.json.encode(sheet).decode()}
+    _, warnings = typesetter._compiler.compile_with_warnings(sys_inputs=inputs)
+    assert [warning.message for warning in warnings] == []
+    template = (TEMPLATES / "certificate.typ").read_text(encoding="utf-8")
+    families = typst.Fonts(False, False, [FONTS]).families()
+    assert len(families) == 27
+    assert [
+        f
+        for f in families
+        if f'"{f.removeprefix("Noto Sans ")}"' not in template and f'"{f}"' not in template
+    ] == []
 
 
 async def test_names_of_every_script_can_be_read(typesetter: Typesetter) -> None:
