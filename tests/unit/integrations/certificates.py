@@ -8,7 +8,7 @@ import msgspec
 import zxingcpp
 from PIL import Image
 from pypdf import PdfReader
-from pypdf.generic import ContentStream, DictionaryObject
+from pypdf.generic import ContentStream
 
 from fieldfare.integrations.typst import (
     ShownCertificate,
@@ -79,16 +79,21 @@ def qr_codes_of(picture: Image.Image) -> list[str]:
     return [code.text for code in zxingcpp.read_barcodes(picture)]
 
 
+def opened(pdf: bytes) -> Any:
+    """The PDF, to be looked into; what its dictionaries hold has no types."""
+    return PdfReader(io.BytesIO(pdf))
+
+
 def text_of(pdf: bytes) -> str:
     """What a reader copies from it, without blanks, for they stand wherever a line ends."""
-    written = "".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages)
+    written = "".join(page.extract_text() for page in opened(pdf).pages)
     # The reader that we have does not know that some letters are written as several glyphs.
     return "".join(letter for letter in written if letter.isprintable() and not letter.isspace())
 
 
 def missing_glyphs_of(pdf: bytes) -> int:
     """How often a box stands for a letter that no font has: glyph 0 of any font."""
-    reader = PdfReader(io.BytesIO(pdf))
+    reader = opened(pdf)
     return sum(
         _missing_in(page.get_contents(), page["/Resources"].get_object(), reader)
         for page in reader.pages
@@ -96,12 +101,12 @@ def missing_glyphs_of(pdf: bytes) -> int:
 
 
 def _missing_in(stream: Any, resources: Any, reader: PdfReader) -> int:
-    font: DictionaryObject | None = None
+    font: Any = None
     missing = 0
     for operands, operator in ContentStream(stream, reader).operations:
         if operator == b"Tf":
             font = resources["/Font"][operands[0]]
-        elif operator in {b"Tj", b"TJ"} and font is not None and font["/Subtype"] == "/Type0":
+        elif operator in {b"Tj", b"TJ"} and font and font["/Subtype"] == "/Type0":
             shown = operands[0] if operator == b"TJ" else [operands[0]]
             missing += sum(_zeros_in(part) for part in shown)
         elif operator == b"Do":

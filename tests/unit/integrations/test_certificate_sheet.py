@@ -100,6 +100,7 @@ def test_a_project_of_both_tells_both_and_one_of_neither_tells_none() -> None:
     assert spaced(sheet.counted[0].amount) == "0.000000001 t CO₂e\n1 tree"
     assert sheet.apart[0].amount == ""
     assert sheet.figures == []
+    assert sheet.uncertified_note == ""
 
 
 def test_one_tree_is_one_tree() -> None:
@@ -133,6 +134,8 @@ def test_there_is_an_end_to_what_is_shown() -> None:
         ("a\u202eb\u2066c\u200fd", "abcd", False),
         ("a\0b\nc\td\u2028e\ud800f", "a b c d e f", False),
         ("👨\u200d👩\u200d👧", "👨\u200d👩\u200d👧", False),
+        ("q" + "\u0323" * 99 + "r", "q" + "\u0323" * 6 + "r", False),
+        ("कि" * 3, "कि" * 3, False),
     ],
 )
 def test_a_name_stays_in_its_line_and_in_its_direction(text: str, shown: str, rtl: bool) -> None:

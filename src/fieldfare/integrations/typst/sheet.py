@@ -21,10 +21,13 @@ from fieldfare.kernel.text import shown_in_line
 
 Form = Literal["pdf", "png"]
 
-NAME_CHARACTERS = 320
-PDF_PROJECTS = 200
+NAME_CHARACTERS = 200
+SERIAL_CHARACTERS = 120
+MARKS_IN_A_ROW = 6
+"""Burmese needs as many on one letter; more would run through the lines above and below."""
+PDF_PROJECTS = 100
 PNG_PROJECTS = 3
-RETIREMENTS = 20
+RETIREMENTS = 10
 """Of one project; the others are counted."""
 SAMPLE = "SAMPLE"
 """In every language, as the interface calls it."""
@@ -85,6 +88,7 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
     counted: list[Row]
     uncertified: str
     uncertified_note: str
+    """Empty where there are no tonnes for it to tell of."""
     apart: list[Row]
     more: str
     """How many projects are not shown; empty if all are."""
@@ -102,7 +106,7 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
 def lay_out(certificate: ShownCertificate, form: Form, *, qr: str) -> Sheet:
     """The sheet of a certificate in one form, with the SVG that leads to its `verify_url`."""
     words = CERTIFICATE_WORDS[certificate.language]
-    seller = shown_in_line(certificate.seller, NAME_CHARACTERS)
+    seller = line(certificate.seller)
     shown = _shown_projects(certificate.projects, PDF_PROJECTS if form == "pdf" else PNG_PROJECTS)
     rows = [(project, _row(project, certificate.language)) for project in shown]
     return Sheet(
@@ -111,15 +115,15 @@ def lay_out(certificate: ShownCertificate, form: Form, *, qr: str) -> Sheet:
         title=words.title,
         certifies=words.certifies,
         purchaser=line(certificate.purchaser),
-        has_funded=words.has_funded.format(seller=seller),
+        has_funded=words.has_funded.format(seller=seller.text),
         figures=list(_figures(certificate, words)),
         projects=words.projects,
         counted=[row for project, row in rows if project.standing != "uncertified"],
         uncertified=words.uncertified,
-        uncertified_note=words.uncertified_note,
+        uncertified_note=words.uncertified_note if certificate.mass_mg else "",
         apart=[row for project, row in rows if project.standing == "uncertified"],
         more=_more(len(certificate.projects) - len(shown), words, certificate.language),
-        seller=line(certificate.seller),
+        seller=seller,
         facts=list(_facts(certificate, words)),
         verify=words.verify,
         verify_url=certificate.verify_url,
@@ -129,12 +133,20 @@ def lay_out(certificate: ShownCertificate, form: Form, *, qr: str) -> Sheet:
     )
 
 
-def line(text: str) -> Line:
+def line(text: str, max_characters: int = NAME_CHARACTERS) -> Line:
     """A text of somebody's, cut to its length; its first letter tells where it begins."""
-    shown = shown_in_line(text, NAME_CHARACTERS)
+    shown = "".join(_unstacked(shown_in_line(text, max_characters)))
     strong = (unicodedata.bidirectional(character) for character in shown)
     first = next((kind for kind in strong if kind in {"L", "R", "AL"}), "L")
     return Line(text=shown, rtl=first != "L")
+
+
+def _unstacked(text: str) -> Iterable[str]:
+    marks = 0
+    for character in text:
+        marks = marks + 1 if unicodedata.category(character) in {"Mn", "Me"} else 0
+        if marks <= MARKS_IN_A_ROW:
+            yield character
 
 
 def _shown_projects(projects: Iterable[ShownProject], most: int) -> list[ShownProject]:
@@ -157,13 +169,15 @@ def _figures(certificate: ShownCertificate, words: CertificateWords) -> Iterable
 
 def _row(project: ShownProject, language: Language) -> Row:
     words = CERTIFICATE_WORDS[language]
-    label = shown_in_line(project.certification_status, NAME_CHARACTERS)
+    label = line(project.certification_status).text
     standing = words.standings[project.standing]
-    registry = shown_in_line(project.registry, NAME_CHARACTERS)
+    registry = line(project.registry).text
     return Row(
         name=line(project.name),
-        status=line(f"{standing} · {label}" if label else standing),
-        registry=line(_registry(registry, words, is_retired=bool(project.retirements))),
+        status=line(f"{standing} · {label}" if label else standing, 2 * NAME_CHARACTERS),
+        registry=line(
+            _registry(registry, words, is_retired=bool(project.retirements)), 2 * NAME_CHARACTERS
+        ),
         retirements=list(_retirements(project, words, language)),
         amount=_amount(project, language),
     )
@@ -178,7 +192,8 @@ def _retirements(
 ) -> Iterable[Line]:
     for units in project.retirements[:RETIREMENTS]:
         vintage = words.vintage.format(vintage=units.vintage) if units.vintage else ""
-        yield line(" · ".join(filter(None, (units.serial, vintage))))
+        serial = shown_in_line(units.serial, SERIAL_CHARACTERS)
+        yield line(" · ".join(filter(None, (serial, vintage))))
     more = len(project.retirements) - RETIREMENTS
     if more > 0:
         yield line(words.more_retirements.format(count=number(Decimal(more), language)))
@@ -199,10 +214,9 @@ def _more(count: int, words: CertificateWords, language: Language) -> str:
 
 def _facts(certificate: ShownCertificate, words: CertificateWords) -> Iterable[Fact]:
     issued_on = certificate.issued_at.astimezone(UTC).date()
-    yield Fact(label=words.number, value=shown_in_line(certificate.number, NAME_CHARACTERS))
+    yield Fact(label=words.number, value=line(certificate.number).text)
     yield Fact(label=words.issued_on, value=day(issued_on, certificate.language))
-    seller = shown_in_line(certificate.seller, NAME_CHARACTERS)
-    yield Fact(label=words.issued_by, value=seller)
+    yield Fact(label=words.issued_by, value=line(certificate.seller).text)
 
 
 def _marks(certificate: ShownCertificate, words: CertificateWords) -> Iterable[Mark]:
