@@ -809,6 +809,41 @@ COMMENT ON COLUMN http.idempotency_key.fingerprint IS 'SHA-256 of the request af
 
 COMMENT ON COLUMN http.idempotency_key.subject_id IS 'The purchase or payment that the request made.';
 
+CREATE TABLE impact.certificate (
+    number text NOT NULL,
+    purchase_id uuid NOT NULL,
+    account_id bigint NOT NULL,
+    edition bigint NOT NULL,
+    figures bytea NOT NULL,
+    purchaser_hash bytea,
+    salt bytea,
+    issued_at timestamp with time zone NOT NULL,
+    CONSTRAINT certificate_check CHECK (((salt IS NULL) OR (purchaser_hash IS NOT NULL))),
+    CONSTRAINT certificate_edition_check CHECK ((edition > 0)),
+    CONSTRAINT certificate_figures_check CHECK ((octet_length(figures) = 32)),
+    CONSTRAINT certificate_number_check CHECK ((number ~ '^[2-9A-HJKMNP-Z]{12}$'::text)),
+    CONSTRAINT certificate_purchaser_hash_check CHECK ((octet_length(purchaser_hash) = 32)),
+    CONSTRAINT certificate_salt_check CHECK ((octet_length(salt) = 16))
+);
+
+COMMENT ON TABLE impact.certificate IS 'An edition of an order''s certificate. The newest holds; each one before it is replaced.';
+
+COMMENT ON COLUMN impact.certificate.figures IS 'SHA-256 of what it certifies: projects, masses, trees.';
+
+COMMENT ON COLUMN impact.certificate.purchaser_hash IS 'SHA-256 of the salt and the name on it; without the salt it tells nothing.';
+
+COMMENT ON COLUMN impact.certificate.salt IS 'Gone once the person is forgotten.';
+
+CREATE TABLE impact.certificate_key (
+    kid text NOT NULL,
+    public_key bytea NOT NULL,
+    added_at timestamp with time zone NOT NULL,
+    withdrawn_at timestamp with time zone,
+    CONSTRAINT certificate_key_public_key_check CHECK ((octet_length(public_key) = 32))
+);
+
+COMMENT ON TABLE impact.certificate_key IS 'Public keys by which certificates are verified; the private one is a setting and never here.';
+
 CREATE TABLE impact.feed (
     is_current boolean DEFAULT true NOT NULL,
     body bytea NOT NULL,
@@ -826,6 +861,13 @@ CREATE TABLE impact.hidden_order (
 );
 
 COMMENT ON TABLE impact.hidden_order IS 'Orders that an operator keeps out of the public feed.';
+
+CREATE TABLE impact.nameless_order (
+    purchase_id uuid NOT NULL,
+    erased_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE impact.nameless_order IS 'Orders whose persons were forgotten one by one: their certificates name nobody any more.';
 
 CREATE TABLE impact.ranking (
     certified_mg bigint NOT NULL,
@@ -1833,11 +1875,23 @@ ALTER TABLE ONLY http.heartbeat
 ALTER TABLE ONLY http.idempotency_key
     ADD CONSTRAINT idempotency_key_pkey PRIMARY KEY (key_hash);
 
+ALTER TABLE ONLY impact.certificate
+    ADD CONSTRAINT certificate_edition UNIQUE (purchase_id, edition);
+
+ALTER TABLE ONLY impact.certificate_key
+    ADD CONSTRAINT certificate_key_pkey PRIMARY KEY (kid);
+
+ALTER TABLE ONLY impact.certificate
+    ADD CONSTRAINT certificate_pkey PRIMARY KEY (number);
+
 ALTER TABLE ONLY impact.feed
     ADD CONSTRAINT feed_pkey PRIMARY KEY (is_current);
 
 ALTER TABLE ONLY impact.hidden_order
     ADD CONSTRAINT hidden_order_pkey PRIMARY KEY (purchase_id);
+
+ALTER TABLE ONLY impact.nameless_order
+    ADD CONSTRAINT nameless_order_pkey PRIMARY KEY (purchase_id);
 
 ALTER TABLE ONLY impact.ranking
     ADD CONSTRAINT ranking_pkey PRIMARY KEY (certified_mg);
@@ -1988,6 +2042,10 @@ CREATE UNIQUE INDEX project_one_tree_provider ON catalog.project USING btree (is
 CREATE INDEX idempotency_key_created_at ON http.idempotency_key USING btree (created_at);
 
 CREATE INDEX idempotency_key_unanswered ON http.idempotency_key USING btree (subject_id) WHERE (answer IS NULL);
+
+CREATE INDEX certificate_key_added_at ON impact.certificate_key USING btree (added_at);
+
+CREATE INDEX certificate_named ON impact.certificate USING btree (account_id) WHERE (salt IS NOT NULL);
 
 CREATE INDEX adjustment_request_open ON ledger.adjustment_request USING btree (asked_at) WHERE (decided_at IS NULL);
 

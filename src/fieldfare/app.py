@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from litestar.types import ASGIApp
 from fieldfare.accounts.service import find_principal
 from fieldfare.catalog.service import CatalogueCache, preset_catalogue
 from fieldfare.db.changes import ChangeFeed, following
-from fieldfare.db.pool import watch_pool
+from fieldfare.db.pool import Database, watch_pool
 from fieldfare.db.revision import open_migrated_database
 from fieldfare.http.auth import TokenCache
 from fieldfare.http.door import Door
@@ -25,8 +26,12 @@ from fieldfare.http.limits.heartbeat import Heartbeat, beating
 from fieldfare.http.middleware import RequestLog
 from fieldfare.http.ready import ReadyAnswers
 from fieldfare.http.refusals import EXCEPTION_HANDLERS
+from fieldfare.impact.errors import CertificateKeyRefused
+from fieldfare.impact.service.certificates import LiveCertificateDesk
 from fieldfare.impact.service.feed import FeedCache, FeedDesk
 from fieldfare.impact.service.history import LiveHistoryDesk
+from fieldfare.impact.service.keys import KeyCache, publish_key
+from fieldfare.impact.service.signing import Signer, read_signer
 from fieldfare.integrations.stripe.gateway import close_gateway, open_gateway
 from fieldfare.orders.service.desk import LiveOrderDesk
 from fieldfare.orders.service.group_commit import GroupCommit
@@ -46,7 +51,9 @@ PATHS = frozenset(route.path for route in ROUTES if "{" not in route.path)
 
 
 @dataclass(frozen=True)
-class LiveDesk(LiveOrderDesk, LiveTopUpDesk, LiveHistoryDesk, LiveEventDesk, FeedDesk):
+class LiveDesk(
+    LiveOrderDesk, LiveTopUpDesk, LiveHistoryDesk, LiveCertificateDesk, LiveEventDesk, FeedDesk
+):
     """Every feature's live desk in one."""
 
 
@@ -115,6 +122,7 @@ async def _open_edge(settings: Settings, is_stopping: Callable[[], bool]) -> Asy
     CALLS_WAITING.watch(pace.waiting_by_line)
     accounts = SharedBuckets(settings.account_limit)
     try:
+        signer = await _open_signer(db, settings.certificate_key)
         async with following(ChangeFeed(db)) as feed, beating(Heartbeat(db, accounts)):
             yield Edge(
                 db=db,
@@ -130,6 +138,8 @@ async def _open_edge(settings: Settings, is_stopping: Callable[[], bool]) -> Asy
                     rates=RateCache(feed, db),
                     public_feed=FeedCache(feed, db),
                     page_turns=PageTurns(),
+                    signer=signer,
+                    certificate_keys=KeyCache(feed, db),
                     webhook_secret=settings.stripe_webhook_secret,
                 ),
                 test_desk=SandboxDesk(preset=preset_catalogue(), public_url=settings.public_url),
@@ -137,3 +147,15 @@ async def _open_edge(settings: Settings, is_stopping: Callable[[], bool]) -> Asy
     finally:
         await close_gateway(gateway)
         await db.close()
+
+
+async def _open_signer(db: Database, private_key: str | None) -> Signer | None:
+    """What signs certificates, its public key published; None if no key is set."""
+    if private_key is None:
+        return None
+    try:
+        signer = read_signer(private_key)
+        await publish_key(db, signer, datetime.now(UTC))
+    except CertificateKeyRefused as refusal:
+        raise SettingsRefused(f"FIELDFARE_CERTIFICATE_KEY cannot be used: {refusal}") from refusal
+    return signer

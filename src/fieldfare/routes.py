@@ -8,6 +8,7 @@ from fieldfare.kernel import limits
 from fieldfare.ledger import api as ledger
 from fieldfare.orders import api as orders
 from fieldfare.payments import api as payments
+from fieldfare.web import certificates as web
 
 ROUTES = (
     Route("GET", "/healthz", health.healthz, needs="nothing"),
@@ -30,6 +31,35 @@ ROUTES = (
         any_origin=True,
         find_ready=impact.find_ready_feed,
     ),
+    Route(
+        "GET",
+        "/api/offset-orders/certificate/by-group/{group_id:str}",
+        impact.get_certificate,
+    ),
+    Route(
+        "GET",
+        "/api/certificates/{slug:str}/verify",
+        impact.verify_at_address,
+        needs="nothing",
+        any_origin=True,
+    ),
+    Route(
+        "GET",
+        "/api/certificates/by-number/{number:str}",
+        impact.get_state_of_number,
+        needs="nothing",
+        any_origin=True,
+    ),
+    Route("POST", "/api/certificates/verify", impact.verify_document, needs="nothing"),
+    Route(
+        "GET",
+        "/.well-known/fieldfare-certificate-keys.json",
+        impact.list_certificate_keys,
+        needs="nothing",
+        any_origin=True,
+    ),
+    Route("GET", "/certificates/{slug:str}", web.show_certificate, needs="nothing"),
+    Route("GET", "/certificates/{slug:str}/verify", web.show_certificate, needs="nothing"),
     Route("GET", "/api/tree-orders", impact.list_tree_orders),
     Route("GET", "/api/project-donations", impact.list_project_donations),
     Route("GET", "/api/purchases", impact.list_purchases),

@@ -53,6 +53,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     for every process."""
     stripe_webhook_secret: str | None = None
     """`FIELDFARE_STRIPE_WEBHOOK_SECRET`: what the processor signs its events with."""
+    certificate_key: str | None = None
+    """`FIELDFARE_CERTIFICATE_KEY`: the private key that certificates are signed with, Ed25519 in
+    PEM, or the PEM's base64 alone; without it certificates are shown and not signed."""
     rates_url: str | None = None
     """`FIELDFARE_RATES_URL`: where new reference rates are; without it, the installed package's."""
     smtp_host: str | None = None
@@ -137,6 +140,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
             environ, "FIELDFARE_STRIPE_CALLS_PER_SECOND", default=25, low=1, high=1_000
         ),
         stripe_webhook_secret=_secret(environ, "FIELDFARE_STRIPE_WEBHOOK_SECRET"),
+        certificate_key=_secret(environ, "FIELDFARE_CERTIFICATE_KEY"),
         rates_url=environ.get("FIELDFARE_RATES_URL") or None,
         smtp_host=environ.get("FIELDFARE_SMTP_HOST") or None,
         smtp_port=_whole(environ, "FIELDFARE_SMTP_PORT", default=587, low=1, high=65_535),

@@ -19,6 +19,7 @@ from fieldfare.db.changes import STALE_SECONDS
 from fieldfare.db.pool import Connection, Database, connection, retry_deadlocks, transaction
 from fieldfare.impact.jobs import rebuild_feed
 from fieldfare.impact.service import feed
+from fieldfare.impact.service import issuing as certificates
 from fieldfare.integrations.stripe.gateway import close_gateway, open_gateway
 from fieldfare.kernel.money import dollars_from_cents
 from fieldfare.ledger.service.closing import Closed, close_wallet
@@ -40,9 +41,11 @@ async def erase_group(group_id: str) -> None:
     """Forget the persons of an order, by a charge or a purchase's UUID; raises `ProblemError`."""
     async with open_cli_transaction() as conn:
         purchase_id = await get_purchase_id(conn, group_id)
+        await certificates.forget_purchaser(conn, purchase_id, datetime.now(UTC))
         erased = await orders.erase_order(conn, purchase_id)
         await feed.erase_reasons(conn, [purchase_id])
     say(_orders_line(erased))
+    say("Its certificate names nobody any more.")
 
 
 def _orders_line(erased: ErasedParties) -> str:
@@ -73,6 +76,8 @@ async def erase_account(account_id: int, forfeit: bool) -> bool:
             # of it is looked for in the list of the very customer that is to be deleted.
             await _check_nothing_under_way(conn, account_id)
         say(_orders_line(await orders.erase_orders(db, account_id)))
+        forgotten = await certificates.forget_purchasers(db, account_id)
+        say(f"Certificates that cannot be traced to a name any more: {forgotten}.")
         await _erase_reasons(db, account_id)
         known = {account.stripe_customer} if account.stripe_customer else set()
         customers = known | await payments.list_customers(db, account_id)

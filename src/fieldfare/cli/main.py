@@ -97,6 +97,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "fieldfare.cli.rates:rates_app",
         "Exchange rates: units of a currency for one US dollar.",
     ),
+    "verify-certificate": (
+        "fieldfare.cli.verify_certificate:verify_certificate_command",
+        "Verify a signed certificate, offline or at its issuer's; tells each reason against it.",
+    ),
+    "certificate-keys": (
+        "fieldfare.cli.certificate_keys:certificate_keys_app",
+        "The keys of certificates: make, publish, list, export, withdraw.",
+    ),
     "feed": (
         "fieldfare.cli.feed:feed_app",
         "The public feed: list, hide, show, rebuild.",

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 import typer
 
+from fieldfare.cli.certificate_key_file import keep_private_key
 from fieldfare.cli.demo_file import remove_demo, write_demo
 from fieldfare.cli.ports import check_port
 from fieldfare.cli.steps import complain, note, say, step
@@ -46,6 +47,7 @@ MAIL_PORT_OFFSET = 3
 SMTP_PORT_OFFSET = 4
 METRICS_PORT_OFFSET = 5
 DEMO_STRIPE_KEY = "sk_test_fieldfare"
+CERTIFICATE_KEY_FILE = "certificate-key.pem"
 PROGRAM = (sys.executable, "-m", "fieldfare.cli.main")
 OLDEST_SERVER = 15
 _CONNECT_TIMEOUT_S = 5
@@ -87,8 +89,9 @@ def _bring_up(settings: Settings) -> None:
         outside = _outside(settings)
         _start_parts(_simulators(settings, outside), settings, running, on_the_way_down)
         access = _prepare_database(database_url, settings.home, outside)
+        certificate_key = keep_private_key(settings.home / CERTIFICATE_KEY_FILE)
         # Started in the reverse order of stopping: the API drains while the worker still works.
-        parts = _parts(settings, database_url, outside)
+        parts = _parts(settings, database_url, outside, certificate_key)
         _start_parts(parts, settings, running, on_the_way_down)
         check_alive(running)
         on_the_way_down.callback(remove_demo, settings.home)
@@ -163,7 +166,9 @@ def _simulators(settings: Settings, outside: _Outside) -> list[Part]:
     ]
 
 
-def _parts(settings: Settings, database_url: str, outside: _Outside) -> list[Part]:
+def _parts(
+    settings: Settings, database_url: str, outside: _Outside, certificate_key: Path
+) -> list[Part]:
     """The processes that make up the product, in the order in which they start."""
     env = {
         # A secret's file would win over the value that the demo sets; all else is passed on.
@@ -178,6 +183,7 @@ def _parts(settings: Settings, database_url: str, outside: _Outside) -> list[Par
         "FIELDFARE_STRIPE_KEY": DEMO_STRIPE_KEY,
         "FIELDFARE_STRIPE_URL": outside.stripe_url,
         "FIELDFARE_STRIPE_WEBHOOK_SECRET": outside.webhook_secret,
+        "FIELDFARE_CERTIFICATE_KEY_FILE": str(certificate_key),
         "FIELDFARE_SMTP_HOST": "127.0.0.1",
         "FIELDFARE_SMTP_PORT": str(outside.smtp_port),
         "FIELDFARE_SMTP_SECURITY": "plain",

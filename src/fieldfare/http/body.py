@@ -135,6 +135,10 @@ class Fields(ABC):
     def pairs(self, name: str) -> Mapping[str, str] | None:
         """A field that maps strings to strings."""
 
+    @abstractmethod
+    def json(self, name: str) -> bytes | None:
+        """A field that holds JSON, as it came; in a form, and in a JSON string, it is text."""
+
     def number(self, name: str) -> Fraction | None:
         """The exact value of a numeric field."""
         text = self.text_of_number(name)
@@ -245,6 +249,12 @@ class JsonFields(Fields):
                 f"{name} must be a string of valid Unicode.", code="invalid_text", param=name
             ) from error
 
+    def json(self, name: str) -> bytes | None:
+        """See `Fields`."""
+        raw = self._raw(name)
+        is_text = raw is not None and raw.startswith(b'"')
+        return (self.text(name) or "").encode() if is_text else raw
+
     def boolean(self, name: str) -> bool | None:
         """See `Fields`; only `true` and `false`, never a string or a number."""
         raw = self._raw(name)
@@ -284,6 +294,11 @@ class FormFields(Fields):
     def text(self, name: str) -> str | None:
         """See `Fields`."""
         return self._pairs.get(name) or None
+
+    def json(self, name: str) -> bytes | None:
+        """See `Fields`."""
+        text = self.text(name)
+        return None if text is None else text.encode()
 
     def boolean(self, name: str) -> bool | None:
         """See `Fields`; `true`, `false`, `1` or `0` in any case, never a guess."""

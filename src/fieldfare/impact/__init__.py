@@ -1,7 +1,9 @@
-"""What orders add up to, and the lists that show it: totals, rank, order lists, the public feed.
+"""What orders add up to, and what shows it: totals, rank, order lists, public feed, certificates.
 
 Owns the schema `impact`: `ranking` (for each mass that some account has, its rank), `feed` (what
-everybody sees, ready to be sent), `hidden_order` (what an operator keeps out of it).
-Invariant: nothing here changes an order or a balance; but for what operators hid, whatever it owns
-can be made anew from them.
+everybody sees, ready to be sent), `hidden_order` (what an operator keeps out of it), `certificate`
+(each edition that was issued), `nameless_order` (whom no certificate names any more) and
+`certificate_key` (by which documents are verified).
+Invariants: nothing here changes an order or a balance. An edition says what stood of its order when
+it was issued, and only the newest one holds; nothing that was signed names a person.
 """

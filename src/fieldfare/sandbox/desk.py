@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
+from fieldfare.sandbox.certificates import SandboxCertificateDesk
 from fieldfare.sandbox.credits import SandboxCreditDesk
 from fieldfare.sandbox.history import SandboxHistoryDesk
 from fieldfare.sandbox.orders import SandboxOrderDesk
 
 
 @dataclass(frozen=True)
-class SandboxDesk(SandboxOrderDesk, SandboxHistoryDesk, SandboxCreditDesk):
+class SandboxDesk(SandboxOrderDesk, SandboxHistoryDesk, SandboxCertificateDesk, SandboxCreditDesk):
     """Answers as the live desks would, and does nothing."""

@@ -1,9 +1,7 @@
 """Orders in test mode: priced like any other, and recorded nowhere."""
 
-import re
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from uuid import UUID
 
 from fieldfare.catalog.model import Catalogue
@@ -11,7 +9,6 @@ from fieldfare.db.ids import new_id
 from fieldfare.http.idempotency import RequestKey, StoredAnswer
 from fieldfare.http.principal import Principal
 from fieldfare.integrations.stripe.pace import Leaving
-from fieldfare.kernel.ids import instant_of
 from fieldfare.ledger.errors import InsufficientCredits
 from fieldfare.orders.errors import OrderNotFound
 from fieldfare.orders.model import (
@@ -28,13 +25,13 @@ from fieldfare.payments.model import Exchange
 from fieldfare.payments.rules import IN_DOLLARS
 from fieldfare.sandbox.samples import (
     NOBODYS_ACCOUNT,
+    TEST_ID,
     TOP_UP_CENTS,
-    SampleOrder,
-    sample_orders,
+    instant_of_sample,
+    sample_called,
 )
 
 PREFIXES: dict[OrderKind, str] = {"offset": "test_oo_", "tree": "test_to_", "project": "test_po_"}
-_TEST_ID = re.compile(r"test_(oo|to|po)_([0-9a-f]{32})", re.ASCII)
 _KINDS: dict[str, OrderKind] = {"oo": "offset", "to": "tree", "po": "project"}
 
 
@@ -95,15 +92,15 @@ class SandboxOrderDesk:
 
     async def purchase(self, principal: Principal, purchase_id: str) -> Purchase:
         """A paid sample order under any id of test mode's form."""
-        match = _TEST_ID.fullmatch(purchase_id)
+        match = TEST_ID.fullmatch(purchase_id)
         if match is None:
             raise OrderNotFound(
                 "Test mode knows only orders whose id starts with test_oo_, test_to_ or test_po_, "
                 "as its answers give them."
             )
-        sample = _sample_called(purchase_id, self.preset)
+        sample = sample_called(purchase_id, self.preset)
         identifier = UUID(match.group(2))
-        at = _instant(identifier)
+        at = instant_of_sample(identifier)
         return Purchase(
             id=identifier,
             account_id=NOBODYS_ACCOUNT,
@@ -139,17 +136,3 @@ class SandboxOrderDesk:
             purchase_id=name,
             certificate_url=f"{self.public_url}/certificates/{name}",
         )
-
-
-def _sample_called(name: str, preset: Catalogue) -> SampleOrder:
-    """The sample order that lists show by this name, else the first of its kind."""
-    samples = [one for one in sample_orders(preset) if one.group_id[:8] == name[:8]]
-    return next((one for one in samples if one.group_id == name), samples[0])
-
-
-def _instant(identifier: UUID) -> datetime:
-    """When an id was drawn; a made-up one may lie beyond the calendar."""
-    try:
-        return instant_of(identifier)
-    except (OverflowError, ValueError):
-        return datetime(2026, 1, 15, tzinfo=UTC)

@@ -4,6 +4,7 @@ Two orders of the preset's default portfolio, one of trees and one donation, spl
 rules, under ids that never change, so that a client's test can rely on them.
 """
 
+import re
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from fieldfare.catalog.model import Catalogue, Portfolio
 from fieldfare.impact.model import Stats
 from fieldfare.impact.rules import place_of
 from fieldfare.impact.schemas.showing import TEST_PREFIXES
-from fieldfare.kernel.ids import floor_id
+from fieldfare.kernel.ids import floor_id, instant_of
 from fieldfare.kernel.mass import MG_PER_TONNE
 from fieldfare.ledger.model import Entry
 from fieldfare.orders.model import LineKind, LineRow, PurchaseRow, Share
@@ -26,6 +27,8 @@ SAMPLE_TREES = 25
 SAMPLE_DONATION_CENTS = 1_500
 SAMPLE_NAMES = ("Ada Lovelace", None, "Ada Lovelace", None)
 SAMPLE_METADATA = {"sample": "true"}
+TEST_ID = re.compile(r"test_(oo|to|po)_([0-9a-f]{32})", re.ASCII)
+"""What an order of test mode is called."""
 NOBODYS_ACCOUNT = 0
 
 
@@ -83,6 +86,20 @@ def sample_orders(preset: Catalogue) -> list[SampleOrder]:
         for number, mass_mg in enumerate(SAMPLE_MASSES_MG)
     ]
     return [*offsets, _tree_order(preset, len(offsets)), _donation(preset, len(offsets) + 1)]
+
+
+def sample_called(name: str, preset: Catalogue) -> SampleOrder:
+    """The sample order that lists show by this name, else the first of its kind."""
+    samples = [one for one in sample_orders(preset) if one.group_id[:8] == name[:8]]
+    return next((one for one in samples if one.group_id == name), samples[0])
+
+
+def instant_of_sample(identifier: UUID) -> datetime:
+    """When an id was drawn; a made-up one may lie beyond the calendar."""
+    try:
+        return instant_of(identifier)
+    except (OverflowError, ValueError):
+        return ORDERED_AT
 
 
 def _offset_order(portfolio: Portfolio, number: int, mass_mg: int) -> SampleOrder:

@@ -7,6 +7,7 @@ from fieldfare.orders.model.asking import (
     ProjectRequest,
     TreeRequest,
 )
+from fieldfare.orders.model.certified import CertifiedLine, CertifiedOrder
 from fieldfare.orders.model.charging import CardOrder, FrozenLine, FrozenQuote, PendingPurchase
 from fieldfare.orders.model.kinds import (
     RECEIPT_TOPIC,
@@ -51,6 +52,8 @@ __all__ = [
     "AnswerParts",
     "BilledLine",
     "CardOrder",
+    "CertifiedLine",
+    "CertifiedOrder",
     "ErasedParties",
     "FrozenLine",
     "FrozenQuote",

@@ -1,5 +1,6 @@
 """The orders' rows: a module and a `.sql` file for each subject."""
 
+from fieldfare.orders.store.certified import find_certified_order, find_purchase_of_slug
 from fieldfare.orders.store.erasing import (
     count_pending,
     erase_parties,
@@ -68,9 +69,11 @@ __all__ = [
     "erase_party",
     "erase_tags",
     "find_any_purchase",
+    "find_certified_order",
     "find_cut",
     "find_purchase",
     "find_purchase_of_charge",
+    "find_purchase_of_slug",
     "find_receipt_facts",
     "find_refund",
     "find_refund_of_key",

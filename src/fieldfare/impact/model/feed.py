@@ -1,27 +1,9 @@
-"""What is shown of impact: an account's totals, and the feed that everybody sees."""
+"""The feed that everybody sees, and what is kept out of it."""
 
 from datetime import datetime
-from decimal import Decimal
 from uuid import UUID
 
 import msgspec
-
-
-class Place(msgspec.Struct, frozen=True):
-    """Where an account stands among all that have any certified mass."""
-
-    rank: int
-    """1 + the accounts with more."""
-    percentile: Decimal
-    """100 × accounts with no more ÷ accounts with any, two decimals."""
-
-
-class Stats(msgspec.Struct, frozen=True, kw_only=True):
-    """An account's certified and external-standard mass, less refunds, and its place."""
-
-    certified_mg: int
-    place: Place | None
-    """None if there is no mass."""
 
 
 class Feed(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""The rows of the ranking and of the public feed: one typed function for each query."""
+"""The public feed as it was built last, and what is kept out of it."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -8,19 +8,6 @@ from fieldfare.db.queries import load_queries
 from fieldfare.impact.model import Feed, HiddenOrder
 
 _queries = load_queries(__file__)
-
-
-async def find_totals(conn: Connection, account_id: int) -> tuple[int, int, int]:
-    """An account's certified mass in mg, the rank of that, and how many accounts are ranked."""
-    row = await _queries.find_totals(conn, account_id=account_id)
-    return row["certified_mg"], row["rank"], row["accounts"]
-
-
-async def refresh_ranking(conn: Connection) -> int:
-    """Bring the ranking to what the wallets say; gives how many rows changed."""
-    rows = [row async for row in _queries.refresh_ranking(conn)]
-    changed: int = rows[0]["rows_changed"]
-    return changed
 
 
 async def find_feed(conn: Connection) -> Feed | None:
