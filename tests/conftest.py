@@ -21,6 +21,7 @@ from fieldfare.db.migrate import migrate
 from fieldfare.db.pool import Database, open_database
 from fieldfare.settings import Settings
 from tests.support.cards import CardShop, card_shop
+from tests.support.certificates import CERTIFICATE_KEY
 from tests.support.client import Api
 from tests.support.databases import FAST_AND_FORGETFUL, name_in, new_database
 from tests.support.mail_sink import MailSink, running_sink
@@ -85,7 +86,9 @@ def shared_server(server_url: str, template: str) -> Iterator[tuple[str, str]]:
     """One running application for all tests of this process: its base URL and its database."""
     with (
         new_database(server_url, template=template, name="shared") as url,
-        running_api(Settings(database_url=url, pool_size=10)) as base_url,
+        running_api(
+            Settings(database_url=url, pool_size=10, certificate_key=CERTIFICATE_KEY)
+        ) as base_url,
     ):
         yield base_url, url
 

@@ -48,6 +48,7 @@ from fieldfare.payments.service.rates import set_rate
 from fieldfare.payments.service.refunds import REFUND_TOPIC
 from fieldfare.payments.service.top_ups.refund_ends import UNSETTLED_TOP_UP_REFUND_TOPIC
 from fieldfare.settings import Settings
+from tests.support.certificates import CERTIFICATE_KEY
 from tests.support.databases import Statements, new_database
 from tests.support.server import running_api
 from tests.support.stripe_simulator import WEBHOOK_SECRET, StripeSimulator, running_stripe
@@ -409,6 +410,7 @@ def environment_of(shop: CardShop) -> dict[str, str]:
         "FIELDFARE_STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
         "FIELDFARE_STRIPE_TIMEOUT": "5",
         "FIELDFARE_STRIPE_CALLS_PER_SECOND": "1000",
+        "FIELDFARE_CERTIFICATE_KEY": CERTIFICATE_KEY,
     }
 
 
@@ -435,6 +437,7 @@ def settings_of(database_url: str, stripe: StripeSimulator) -> Settings:
         rate_per_second=1_000_000,
         rate_burst=1_000_000,
         stripe_webhook_secret=WEBHOOK_SECRET,
+        certificate_key=CERTIFICATE_KEY,
     )
 
 

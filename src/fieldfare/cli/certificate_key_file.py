@@ -1,4 +1,4 @@
-"""Files that hold the private key of certificates: read by their owner alone, never written over."""
+"""The file of a private key of certificates: only its owner reads it, nobody writes over it."""
 
 import os
 from contextlib import suppress

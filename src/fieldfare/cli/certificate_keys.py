@@ -58,19 +58,20 @@ def publish_command(file: KeyFile) -> None:
 
     Example: fieldfare certificate-keys publish /etc/fieldfare/certificate-key-2.pem
     """
-    signer, added = run(_publish(file))
+    try:
+        private_key = file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        complain(f"{file} cannot be read as a key: {error}")
+        raise typer.Exit(1) from error
+    signer, added = run(_publish(private_key))
     say(f"{signer.kid} is {'published' if added else 'published already'}.")
 
 
-async def _publish(file: Path) -> "tuple[Signer, bool]":
-    from fieldfare.impact.errors import CertificateKeyRefused
+async def _publish(private_key: str) -> "tuple[Signer, bool]":
     from fieldfare.impact.service.keys import publish_key
     from fieldfare.impact.service.signing import read_signer
 
-    try:
-        signer = read_signer(file.read_text(encoding="ascii").strip())
-    except (OSError, UnicodeDecodeError) as error:
-        raise CertificateKeyRefused(f"{file} cannot be read as a key: {error}.") from error
+    signer = read_signer(private_key)
     async with open_cli_database() as db:
         return signer, await publish_key(db, signer, datetime.now(UTC))
 

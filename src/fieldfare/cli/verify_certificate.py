@@ -5,7 +5,7 @@ of the shop itself, with --at. Exit code 0 means that nothing was found against 
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -122,11 +122,11 @@ def _check_purchaser(body: "CertificateBody", purchaser: str | None, salt: str |
 def _say_what_it_certifies(body: "CertificateBody") -> None:
     from fieldfare.kernel.mass import tonnes_from_mg
 
-    say(f"Issued by {body.issuer} on {body.issued_at[:10]} as certificate {body.number}:")
+    say(_plain(f"Issued by {body.issuer} on {body.issued_at[:10]} as certificate {body.number}:"))
     say(f"  {tonnes_from_mg(body.mass_mg):f} t of CO2e, {body.trees:,} trees")
     for project in body.projects:
         mass = f"{tonnes_from_mg(project.mass_mg):f} t"
-        say(f"  - {project.name}: {mass}, {project.trees:,} trees ({project.standing})")
+        say(_plain(f"  - {project.name}: {mass}, {project.trees:,} trees ({project.standing})"))
 
 
 def _ask_issuer(document: bytes, at: str) -> None:
@@ -140,6 +140,11 @@ def _ask_issuer(document: bytes, at: str) -> None:
     say("It holds now.")
 
 
-def _refuse(why: str) -> None:
-    complain(f"not valid: {why}")
+def _refuse(why: str) -> NoReturn:
+    complain(_plain(f"not valid: {why}"))
     raise typer.Exit(1)
+
+
+def _plain(text: str) -> str:
+    """Without what a terminal would act upon: a document may come from anybody."""
+    return "".join(character if character.isprintable() else "�" for character in text)
