@@ -54,6 +54,20 @@ EXAMPLES = {
     ("GET", "/api/orders/{purchase_id:str}"): Example(
         f"/api/orders/{LIVE_ID}", test_path=f"/api/orders/{TEST_ID}"
     ),
+    ("GET", "/api/offset-orders/certificate/by-group/{group_id:str}"): Example(
+        f"/api/offset-orders/certificate/by-group/{LIVE_ID}",
+        test_path=f"/api/offset-orders/certificate/by-group/{TEST_ID}",
+    ),
+    ("GET", "/api/certificates/{slug:str}/verify"): Example(f"/api/certificates/{TEST_ID}/verify"),
+    ("GET", "/api/certificates/by-number/{number:str}"): Example(
+        "/api/certificates/by-number/6K3M-Q9XD-2HTA", status=404
+    ),
+    ("POST", "/api/certificates/verify"): Example("/api/certificates/verify", {"signed": {}}),
+    ("GET", "/.well-known/fieldfare-certificate-keys.json"): Example(
+        "/.well-known/fieldfare-certificate-keys.json"
+    ),
+    ("GET", "/certificates/{slug:str}"): Example(f"/certificates/{TEST_ID}"),
+    ("GET", "/certificates/{slug:str}/verify"): Example(f"/certificates/{TEST_ID}/verify"),
     ("POST", "/webhooks/stripe"): Example("/webhooks/stripe", {}, status=400),
     ("GET", "/api/credits/balance"): Example("/api/credits/balance"),
     ("GET", "/api/credits/ledger"): Example("/api/credits/ledger"),

@@ -101,6 +101,20 @@ from generate_series(1, 2000) as n;
 insert into impact.ranking (certified_mg, accounts, rank)
 select n, 1, 2001 - n from generate_series(1, 2000) as n;
 
+insert into impact.certificate (
+    number, purchase_id, account_id, edition, figures, purchaser_hash, salt, issued_at
+)
+select translate(upper(left(md5(n::text) || md5(n::text || 'x'), 12)), '01', 'XY'),
+    pg_temp.spread_id(n / 2, 'purchase'), 10001 + n % 200, 1 + n % 2, sha256('f'), sha256('p'),
+    decode(md5(n::text), 'hex'), now()
+from generate_series(0, 3999) as n;
+
+insert into impact.nameless_order (purchase_id, erased_at)
+select pg_temp.spread_id(n, 'purchase'), now() from generate_series(0, 1999) as n;
+
+insert into impact.certificate_key (kid, public_key, added_at)
+select n::text, sha256(n::text::bytea), now() - n * interval '1 day' from generate_series(1, 2000) as n;
+
 insert into payments.payment (
     id, subject, subject_id, account_id, amount_minor, currency, amount_cents, rate, rate_on, customer,
     request, processor_key, first_sent_at, last_sent_at, state, created_at

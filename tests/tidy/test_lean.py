@@ -144,7 +144,7 @@ def test_every_command_is_on_the_list() -> None:
         for module, tree in modules().items()
         if module.startswith("fieldfare.cli.")
     ]
-    named = [re.match(r"`fieldfare ([a-z]+)", text) for text in told]
+    named = [re.match(r"`fieldfare ([a-z-]+)", text) for text in told]
     assert {match[1] for match in named if match} == set(COMMANDS)
 
 

@@ -12,7 +12,8 @@ from litestar import Request, Response
 
 from fieldfare.impact.rules import etag_of, has_already
 
-HTML = "text/html; charset=utf-8"
+HTML = "text/html"
+"""Litestar adds the charset."""
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "

@@ -160,7 +160,7 @@ def number_from(drawn: Sequence[int]) -> str:
 
 
 def show_number(number: str) -> str:
-    """A number as people read it: `7K3M-Q9XD-2HTA`."""
+    """A number as people read it: `6K3M-Q9XD-2HTA`."""
     return "-".join(number[start : start + 4] for start in range(0, len(number), 4))
 
 
@@ -175,6 +175,6 @@ def read_number(text: str) -> str:
     if len(places) != DRAWN_CHARACTERS + 1 or -1 in places or total % len(ALPHABET):
         raise CertificateNumberRefused(
             "This is no number of a certificate: it has twelve letters and digits, such as "
-            "7K3M-Q9XD-2HTA, and never 0, 1, I, L or O. Compare it once more with the certificate."
+            "6K3M-Q9XD-2HTA, and never 0, 1, I, L or O. Compare it once more with the certificate."
         )
     return number
