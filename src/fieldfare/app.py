@@ -31,8 +31,10 @@ from fieldfare.impact.service.certificates import LiveCertificateDesk
 from fieldfare.impact.service.feed import FeedCache, FeedDesk
 from fieldfare.impact.service.history import LiveHistoryDesk
 from fieldfare.impact.service.keys import KeyCache, publish_key
+from fieldfare.impact.service.printing import Printer
 from fieldfare.impact.service.signing import Signer, read_signer
 from fieldfare.integrations.stripe.gateway import close_gateway, open_gateway
+from fieldfare.integrations.typst import Typesetter
 from fieldfare.orders.service.desk import LiveOrderDesk
 from fieldfare.orders.service.group_commit import GroupCommit
 from fieldfare.orders.service.history import PageTurns
@@ -140,6 +142,7 @@ async def _open_edge(settings: Settings, is_stopping: Callable[[], bool]) -> Asy
                     page_turns=PageTurns(),
                     signer=signer,
                     certificate_keys=KeyCache(feed, db),
+                    printer=Printer(Typesetter(), seller=settings.seller_name),
                     webhook_secret=settings.stripe_webhook_secret,
                 ),
                 test_desk=SandboxDesk(preset=preset_catalogue(), public_url=settings.public_url),

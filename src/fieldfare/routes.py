@@ -60,6 +60,8 @@ ROUTES = (
     ),
     Route("GET", "/certificates/{slug:str}", web.show_certificate, needs="nothing"),
     Route("GET", "/certificates/{slug:str}/verify", web.show_certificate, needs="nothing"),
+    Route("GET", "/certificates/{slug:str}/certificate.pdf", web.get_pdf, needs="nothing"),
+    Route("GET", "/certificates/{slug:str}/certificate.png", web.get_image, needs="nothing"),
     Route("GET", "/api/tree-orders", impact.list_tree_orders),
     Route("GET", "/api/project-donations", impact.list_project_donations),
     Route("GET", "/api/purchases", impact.list_purchases),

@@ -1,9 +1,11 @@
 """Certificates: what they say, who may see them, and what becomes of them."""
 
+import asyncio
 import html
 import re
 from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
+from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
@@ -11,10 +13,18 @@ from uuid import UUID, uuid4
 import httpx
 import msgspec
 import pytest
+import zxingcpp
+from PIL import Image
+from pypdf import PdfReader
 
+from fieldfare.catalog.service import preset_catalogue
 from fieldfare.http.encoding import encode_json
 from fieldfare.impact.rules import hash_name
+from fieldfare.impact.service.printing import MOST_AT_ONCE, Printer
 from fieldfare.impact.service.signing import read_key_set, verify_document
+from fieldfare.integrations.typst import Typesetter
+from fieldfare.kernel.errors import Unavailable
+from fieldfare.sandbox.desk import SandboxDesk
 from tests.support.certificates import BODY, OTHER_SIGNER, SIGNER
 from tests.support.client import Api, assert_refused
 from tests.support.refunded import give_back
@@ -394,3 +404,45 @@ def test_test_mode_knows_no_live_order(calm_api: Api) -> None:
     order = calm_api.order()
     answer = calm_api.get(f"{BY_GROUP}/{order['id']}", calm_api.world.test_token)
     assert_refused(answer, 404, "certificate_not_found")
+
+
+# ------------------------------------------------------------------------------------ on paper
+
+
+def test_it_comes_as_pdf_and_as_a_picture_that_lead_to_its_verification(calm_api: Api) -> None:
+    shown = certificate(calm_api, calm_api.order(onBehalfOfName="{{7*7}} #eval(1)")["id"])
+    pdf = calm_api.http.get(path_of(shown["pdfUrl"]))
+    assert pdf.headers["content-type"] == "application/pdf"
+    text = "".join(sheet.extract_text() for sheet in PdfReader(BytesIO(pdf.content)).pages)
+    assert shown["certificateNumber"] in text
+    assert "{{7*7}} #eval(1)" in text.replace("\n", " ")
+    picture = calm_api.http.get(path_of(shown["imageUrl"]))
+    assert picture.headers["content-type"] == "image/png"
+    image = Image.open(BytesIO(picture.content))
+    assert image.size == (1200, 630)
+    codes = [code.text for code in zxingcpp.read_barcodes(image)]
+    assert codes == [f"{shown['url']}/verify"]
+    assert "Genuine" in calm_api.http.get(path_of(codes[0])).text
+    for answer in (pdf, picture):
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        again = calm_api.http.get(
+            answer.request.url, headers={"If-None-Match": answer.headers["etag"]}
+        )
+        assert (again.status_code, again.content) == (304, b"")
+    assert_refused(
+        calm_api.http.get(f"/certificates/{uuid4().hex}/certificate.pdf"),
+        404, "certificate_not_found",
+    )  # fmt: skip
+
+
+async def test_who_comes_when_too_many_wait_for_theirs_is_sent_away_at_once() -> None:
+    desk = SandboxDesk(preset=preset_catalogue(), public_url="https://sales.example")
+    sample = await desk.certificate_at(SAMPLE_ID)
+    printer = Printer(Typesetter(), seller="Fieldfare")
+    asked = [printer.printed(sample, "png") for _ in range(MOST_AT_ONCE + 3)]
+    made = await asyncio.gather(*asked, return_exceptions=True)
+    refused = [one for one in made if isinstance(one, Unavailable)]
+    assert len(refused) == 3
+    assert {one.retry_after_s for one in refused} == {1}
+    assert len({one for one in made if isinstance(one, bytes)}) == 1
+    assert await printer.printed(sample, "png") in made

@@ -67,6 +67,12 @@ EXAMPLES = {
         "/.well-known/fieldfare-certificate-keys.json"
     ),
     ("GET", "/certificates/{slug:str}"): Example(f"/certificates/{TEST_ID}"),
+    ("GET", "/certificates/{slug:str}/certificate.pdf"): Example(
+        f"/certificates/{TEST_ID}/certificate.pdf"
+    ),
+    ("GET", "/certificates/{slug:str}/certificate.png"): Example(
+        f"/certificates/{TEST_ID}/certificate.png"
+    ),
     ("GET", "/certificates/{slug:str}/verify"): Example(f"/certificates/{TEST_ID}/verify"),
     ("POST", "/webhooks/stripe"): Example("/webhooks/stripe", {}, status=400),
     ("GET", "/api/credits/balance"): Example("/api/credits/balance"),

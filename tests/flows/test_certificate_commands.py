@@ -170,7 +170,7 @@ def test_what_an_old_key_signed_goes_on_being_verified(
 
 def test_a_key_of_no_use_stops_the_start(shop: CardShop) -> None:
     with (
-        pytest.raises(SettingsRefused, match="FIELDFARE_CERTIFICATE_KEY.*no private key"),
+        pytest.raises(SettingsRefused, match=r"FIELDFARE_CERTIFICATE_KEY.*no private key"),
         running_api(Settings(database_url=shop.database_url, certificate_key="secret")),
     ):
         pass
@@ -181,7 +181,7 @@ def test_a_key_of_no_use_stops_the_start(shop: CardShop) -> None:
         pass
     command(shop, "certificate-keys", "withdraw", OTHER_SIGNER.kid, "--yes")
     with (
-        pytest.raises(SettingsRefused, match="FIELDFARE_CERTIFICATE_KEY.*was withdrawn"),
+        pytest.raises(SettingsRefused, match=r"FIELDFARE_CERTIFICATE_KEY.*was withdrawn"),
         running_api(settings),
     ):
         pass

@@ -5,11 +5,14 @@ from typing import Any
 from litestar import Response
 
 from fieldfare.http.call import OpenCall
+from fieldfare.http.edge import edge_of
 from fieldfare.impact.api.certificates import desk_at
 from fieldfare.impact.errors import CertificateNotFound
 from fieldfare.impact.model import Certificate
 from fieldfare.impact.schemas.certificates import certificate_answer
-from fieldfare.web.pages import page
+from fieldfare.impact.service.certificates import LiveCertificateDesk
+from fieldfare.impact.service.printing import Form
+from fieldfare.web.pages import page, tagged
 
 
 async def show_certificate(call: OpenCall[Any]) -> Response[bytes]:
@@ -27,6 +30,23 @@ async def show_certificate(call: OpenCall[Any]) -> Response[bytes]:
         verify_api=f"/api/certificates/{slug}/verify",
         is_sample=certificate.is_sample,
     )
+
+
+async def get_pdf(call: OpenCall[Any]) -> Response[bytes]:
+    """`GET /certificates/{slug}/certificate.pdf`."""
+    return await _printed(call, "pdf", "application/pdf")
+
+
+async def get_image(call: OpenCall[Any]) -> Response[bytes]:
+    """`GET /certificates/{slug}/certificate.png`: 1200×630, for those that preview links."""
+    return await _printed(call, "png", "image/png")
+
+
+async def _printed(call: OpenCall[Any], form: Form, media_type: str) -> Response[bytes]:
+    slug = call.request.path_params["slug"]
+    certificate = await desk_at(call, slug).certificate_at(slug)
+    desk: LiveCertificateDesk = edge_of(call.request).live_desk
+    return tagged(call.request, await desk.printer.printed(certificate, form), media_type)
 
 
 def headline(certificate: Certificate) -> str:

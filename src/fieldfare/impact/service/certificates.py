@@ -18,6 +18,7 @@ from fieldfare.impact.errors import CertificateNotFound
 from fieldfare.impact.model import Certificate, CertificateBody, SignedProject, Verification
 from fieldfare.impact.service.issuing import find_issued
 from fieldfare.impact.service.keys import KeyCache
+from fieldfare.impact.service.printing import Printer
 from fieldfare.impact.service.signing import NotVerified, Signer, verify_document
 from fieldfare.kernel.clock import rfc3339
 from fieldfare.orders.service.certified import find_purchase_of_slug
@@ -48,6 +49,7 @@ class LiveCertificateDesk(LiveCatalogDesk):
     db: Database
     signer: Signer | None
     certificate_keys: KeyCache
+    printer: Printer
 
     async def certificate_of_group(self, principal: Principal, group_id: str) -> Certificate:
         """See `CertificateDesk`."""
