@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 
 from benchmarks import (
+    certificates_10k,
     cold_start,
     credit_orders,
     history_10m,
@@ -30,6 +31,7 @@ BENCHMARKS: dict[str, Callable[[], Comparison]] = {
     list_million.NAME: list_million.measure,
     rank_10m.NAME: rank_10m.measure,
     history_10m.NAME: history_10m.measure,
+    certificates_10k.NAME: certificates_10k.measure,
     cold_start.NAME: cold_start.measure,
 }
 

@@ -57,7 +57,12 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
 
 def stored_size() -> int:
     """How much a benchmark of a full house stores: a million, or what the environment says."""
-    text = os.environ.get(SIZE_VARIABLE) or str(DEFAULT_SIZE)
+    return size_of(DEFAULT_SIZE)
+
+
+def size_of(default: int) -> int:
+    """How many of something a benchmark takes, unless the environment says otherwise."""
+    text = os.environ.get(SIZE_VARIABLE) or str(default)
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise BenchmarkRefused(f"{SIZE_VARIABLE} must be a whole number, not {text!r}")
     return int(text)

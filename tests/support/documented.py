@@ -47,16 +47,32 @@ def documented_shop(server_url: str, template: str) -> Iterator[Documented]:
         asyncio.run(_build_feed(shop.database_url))
         test_token = shop.stage.write(lambda conn: _test_token(conn, team))
         sample = shop.get("/api/purchases", Team(team.id, test_token)).json()["purchases"][0]
+        certificate = _certificate(shop, team, purchase_id)
+        public = {
+            "API": shop.base_url,
+            "SIGNED": msgspec.json.encode(certificate["signed"]).decode(),
+            "NUMBER": certificate["certificateNumber"],
+        }
         yield Documented(
-            live={"API": shop.base_url, "TOKEN": team.token, "PURCHASE_ID": purchase_id},
+            live={
+                **public, "TOKEN": team.token, "PURCHASE_ID": purchase_id,
+                "SLUG": certificate["url"].rpartition("/")[2],
+            },
             test={
-                "API": shop.base_url, "TOKEN": test_token, "PURCHASE_ID": sample["purchaseId"],
+                **public, "TOKEN": test_token, "PURCHASE_ID": sample["purchaseId"],
+                "SLUG": sample["purchaseId"],
             },
         )  # fmt: skip
 
 
 def _order(shop: CardShop, team: Team, path: str, body: dict[str, Any]) -> Any:
     answer = shop.post({**body, "paymentMethod": "credits"}, team, path=path)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def _certificate(shop: CardShop, team: Team, purchase_id: str) -> Any:
+    answer = shop.get(f"/api/offset-orders/certificate/by-group/{purchase_id}", team)
     assert answer.status_code == 200, answer.text
     return answer.json()
 

@@ -22,7 +22,7 @@ PAGES = sorted(FOLDER.glob("*.md"))
 CUT = "…"
 FREE = {"metadata"}
 """Whose names are the client's own."""
-DRAWN = {"id", "purchaseId", "certificateUrl"}
+DRAWN = {"id", "purchaseId", "certificateUrl", "certificateNumber", "issuedAt"}
 """Drawn anew for each order, where they are texts."""
 BALANCES = {"creditsRemaining", "creditBalance"}
 _EXAMPLE = re.compile(r"```sh\n(curl .*?)```\n+```json\n(.*?)```", re.DOTALL)
@@ -62,7 +62,7 @@ class Example(msgspec.Struct, frozen=True):
 
     def request(self, variables: dict[str, str]) -> Request:
         """What is sent with `$NAME` filled in."""
-        return read_curl(Template(self.command).substitute(variables))
+        return read_curl(self.command, variables)
 
 
 def list_examples(page: Path) -> list[Example]:
@@ -76,9 +76,11 @@ def list_examples(page: Path) -> list[Example]:
     ]
 
 
-def read_curl(command: str) -> Request:
+def read_curl(command: str, variables: dict[str, str]) -> Request:
     """The request of a command line with the options that the pages use."""
-    words = shlex.split(command.replace("\\\n", " "))
+    words = [
+        Template(word).substitute(variables) for word in shlex.split(command.replace("\\\n", " "))
+    ]
     assert words.pop(0) == "curl"
     url, user, method = "", None, None
     headers: dict[str, str] = {}

@@ -64,5 +64,5 @@ def _struct_in(kind: Any) -> tuple[type[msgspec.Struct] | None, str]:
         return kind, ""
     for part in get_args(kind):
         if isinstance(part, type) and issubclass(part, msgspec.Struct):
-            return part, "[]" if getattr(kind, "__origin__", None) is list else ""
+            return part, "[]" if getattr(kind, "__origin__", None) in (list, tuple) else ""
     return None, ""

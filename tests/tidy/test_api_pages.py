@@ -18,6 +18,12 @@ from fieldfare.impact.schemas import (
     StatsBody,
     TreeOrderRow,
 )
+from fieldfare.impact.schemas.certificates import (
+    CertificateAnswer,
+    NumberAnswer,
+    VerificationAnswer,
+    read_signed_document,
+)
 from fieldfare.ledger.schemas import BalanceBody, EntriesBody
 from fieldfare.orders.schemas import (
     read_offset_order,
@@ -63,6 +69,12 @@ ANSWERS: dict[tuple[str, str], set[str]] = {
     ("GET /api/project-donations", "A row"): names_of(ProjectDonationRow),
     ("GET /api/purchases", "Answer"): {"purchases", *LIST_ENDS},
     ("GET /api/purchases", "A row"): names_of(PurchaseListRow),
+    ("GET /api/offset-orders/certificate/by-group/{groupId}", "Answer"): names_of(
+        CertificateAnswer
+    ),
+    ("GET /api/certificates/{slug}/verify", "Answer"): names_of(VerificationAnswer),
+    ("POST /api/certificates/verify", "Answer"): names_of(VerificationAnswer),
+    ("GET /api/certificates/by-number/{number}", "Answer"): names_of(NumberAnswer),
 }
 REQUESTS: dict[str, tuple[Callable[[Any], Any], bytes]] = {
     "POST /api/offset-orders": (read_offset_order, b'{"tons": 1}'),
@@ -73,6 +85,7 @@ REQUESTS: dict[str, tuple[Callable[[Any], Any], bytes]] = {
         b'{"projectId": 1, "amountInUsdCents": 100}',
     ),
     "POST /api/credits/top-up": (read_top_up, b'{"amountInUsdCents": 100}'),
+    "POST /api/certificates/verify": (read_signed_document, b"{}"),
 }
 """How a body is read, and one that is read to its end."""
 LISTS = [endpoint for endpoint, part in ANSWERS if part == "A row" and "public" not in endpoint]
@@ -103,9 +116,15 @@ class NotingQuery(dict[str, str]):
         return super().get(name, default)
 
 
+def camel(name: str) -> str:
+    """A name as the wire writes it."""
+    first, *others = name.removesuffix(":str").split("_")
+    return first + "".join(map(str.title, others))
+
+
 def test_every_endpoint_of_the_api_has_its_section() -> None:
     served = {
-        f"{route.method} {re.sub('purchase_id:str', 'purchaseId', route.path)}"
+        f"{route.method} {re.sub('[^{]+:str', lambda named: camel(named[0]), route.path)}"
         for route in ROUTES
         if route.path.startswith("/api/")
     }

@@ -14,7 +14,7 @@ TESTS = ROOT / "tests"
 ROW = re.compile(r"^\| (?!field or rule|rule)([^|]*[^|\s-][^|]*) \| (.*) \|$", re.MULTILINE)
 TEST = re.compile(r"`([\w/]+\.py)::(\w+)`")
 NOT_THERE = "not there yet: "
-REASONS = ("rate limits", "certificates", "exact description", "nothing orders", "a process that")
+REASONS = ("rate limits", "exact description", "nothing orders", "a process that")
 """What is promised and not built."""
 
 

@@ -37,7 +37,8 @@ class Printer:
         """The document; the same certificate gives the same bytes. Raises `Unavailable`."""
         if self._under_way >= MOST_AT_ONCE:
             raise Unavailable(
-                "Too many certificates are being made just now. Ask for this one again in a moment."
+                "Too many certificates are being made just now. Ask for this one again soon.",
+                code="overloaded",
             )
         self._under_way += 1
         try:

@@ -1,0 +1,138 @@
+"""What each process does for `certificates_10k`: certificates by the product, or by typst alone.
+
+A process prepares first and waits for the others; only what comes then is timed. Both sides make
+the same documents, and a digest of all their bytes shows it.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
+from multiprocessing.synchronize import Barrier
+from typing import Any
+
+import msgspec
+
+from fieldfare.catalog.service import CatalogueCache
+from fieldfare.db.changes import ChangeFeed, following
+from fieldfare.db.pool import Database, open_database
+from fieldfare.impact.service.certificates import LiveCertificateDesk
+from fieldfare.impact.service.keys import KeyCache, publish_key
+from fieldfare.impact.service.printing import Printer, as_shown
+from fieldfare.impact.service.signing import make_private_key, read_signer
+from fieldfare.integrations.typst import Typesetter
+from fieldfare.integrations.typst.rendering import PIXELS_PER_INCH, _qr_code
+from fieldfare.integrations.typst.sheet import lay_out
+
+SELLER = "Fieldfare"
+PUBLIC_URL = "https://climate.example"
+LOOKED_AHEAD = 2
+"""While one certificate is set the next one is looked up, as for two clients of a process."""
+START_S = 600.0
+
+_barrier: Barrier | None = None
+
+
+class Made(msgspec.Struct, frozen=True):
+    """What a process has made."""
+
+    seconds: float
+    digest: bytes
+    """Of the digests of all documents, whatever their order."""
+    documents: int
+
+
+def begin(barrier: Barrier) -> None:
+    """What every process begins with."""
+    global _barrier
+    _barrier = barrier
+
+
+@cache
+def _typesetter() -> Typesetter:
+    return Typesetter()
+
+
+def make_by_product(database_url: str, slugs: Sequence[str]) -> Made:
+    """Look each certificate up, issue and sign it, and make its PDF."""
+    return asyncio.run(_with_desk(database_url, _make_all, slugs))
+
+
+def make_by_typst(database_url: str, slugs: Sequence[str]) -> Made:
+    """The same documents from sheets that were laid out before."""
+    sheets = asyncio.run(_with_desk(database_url, _lay_out_all, slugs))
+    compiler = _typesetter()._compiler  # noqa: SLF001 - the very compiler, without what is around it
+    _wait()
+    started = time.monotonic()
+    documents = [
+        compiler.compile(
+            format="pdf", ppi=PIXELS_PER_INCH, sys_inputs={"sheet": sheet}, timestamp=timestamp
+        )
+        for sheet, timestamp in sheets
+    ]
+    return _made(started, documents)
+
+
+async def _with_desk(database_url: str, work: Any, slugs: Sequence[str]) -> Any:
+    db = await open_database(database_url, pool_size=4, application="benchmark")
+    try:
+        async with following(ChangeFeed(db)) as feed:
+            return await work(await _desk(db, feed), slugs)
+    finally:
+        await db.close()
+
+
+async def _desk(db: Database, feed: ChangeFeed) -> LiveCertificateDesk:
+    signer = read_signer(make_private_key().decode())
+    await publish_key(db, signer, datetime.now(UTC))
+    desk = LiveCertificateDesk(
+        db=db,
+        cache=CatalogueCache(feed, db),
+        public_url=PUBLIC_URL,
+        signer=signer,
+        certificate_keys=KeyCache(feed, db),
+        printer=Printer(_typesetter(), seller=SELLER),
+    )
+    await desk.catalogue()
+    return desk
+
+
+async def _make_all(desk: LiveCertificateDesk, slugs: Sequence[str]) -> Made:
+    await asyncio.to_thread(_wait)
+    started = time.monotonic()
+    waiting = iter(slugs)
+    documents: list[bytes] = []
+
+    async def client() -> None:
+        for slug in waiting:
+            certificate = await desk.certificate_at(slug)
+            documents.append(await desk.printer.printed(certificate, "pdf"))
+
+    await asyncio.gather(*(client() for _ in range(LOOKED_AHEAD)))
+    return _made(started, documents)
+
+
+async def _lay_out_all(desk: LiveCertificateDesk, slugs: Sequence[str]) -> list[tuple[str, int]]:
+    certificates = [await desk.certificate_at(slug) for slug in slugs]
+    shown = [as_shown(one, seller=SELLER) for one in certificates]
+    return [
+        (
+            msgspec.json.encode(lay_out(one, "pdf", qr=_qr_code(one.verify_url))).decode(),
+            int(one.issued_at.timestamp()),
+        )
+        for one in shown
+    ]
+
+
+def _wait() -> None:
+    _typesetter()._compiler  # noqa: B018, SLF001 - with its fonts, which are loaded once
+    assert _barrier is not None, "`begin` was called"
+    _barrier.wait(START_S)
+
+
+def _made(started: float, documents: Sequence[bytes]) -> Made:
+    seconds = time.monotonic() - started
+    hashes = sorted(hashlib.sha256(one).digest() for one in documents)
+    return Made(seconds, hashlib.sha256(b"".join(hashes)).digest(), len(documents))
