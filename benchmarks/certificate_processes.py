@@ -57,7 +57,8 @@ def _typesetter() -> Typesetter:
 
 def make_by_product(database_url: str, slugs: Sequence[str]) -> Made:
     """Look each certificate up, issue and sign it, and make its PDF."""
-    return asyncio.run(_with_desk(database_url, _make_all, slugs))
+    made: Made = asyncio.run(_with_desk(database_url, _make_all, slugs))
+    return made
 
 
 def make_by_typst(database_url: str, slugs: Sequence[str]) -> Made:
@@ -72,7 +73,7 @@ def make_by_typst(database_url: str, slugs: Sequence[str]) -> Made:
         )
         for sheet, timestamp in sheets
     ]
-    return _made(started, documents)
+    return _made(started, [one for one in documents if isinstance(one, bytes)])
 
 
 async def _with_desk(database_url: str, work: Any, slugs: Sequence[str]) -> Any:
