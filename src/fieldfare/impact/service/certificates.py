@@ -4,6 +4,7 @@ What is shown of a certificate is what was issued (`impact.service.issuing`), si
 it is read: the same certificate has the same document until the key is changed.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -21,9 +22,11 @@ from fieldfare.impact.service.keys import KeyCache
 from fieldfare.impact.service.printing import Printer
 from fieldfare.impact.service.signing import NotVerified, Signer, verify_document
 from fieldfare.kernel.clock import rfc3339
+from fieldfare.kernel.ids import parse_id
 from fieldfare.orders.service.certified import find_purchase_of_slug
 from fieldfare.orders.service.find import find_purchase_id
 
+_HEX = re.compile(r"[0-9a-f]{32}", re.ASCII)
 NO_SUCH_CERTIFICATE = (
     "There is no such certificate. An order has one once it is paid; GET /api/purchases names the "
     "address of each."
@@ -62,9 +65,8 @@ class LiveCertificateDesk(LiveCatalogDesk):
         return await self._certificate(await self._purchase_at(slug))
 
     async def _purchase_at(self, slug: str) -> UUID | None:
-        try:
-            address = UUID(slug)
-        except ValueError:
+        address = UUID(hex=slug) if _HEX.fullmatch(slug) else parse_id(slug)
+        if address is None:
             return None
         async with connection(self.db) as conn:
             return await find_purchase_of_slug(conn, address)
