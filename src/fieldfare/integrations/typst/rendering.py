@@ -23,6 +23,8 @@ TEMPLATES = HERE / "template"
 FONTS = HERE / "fonts"
 PIXELS_PER_INCH = 144.0
 """The image is laid out as 600×315 points."""
+QR_MASK = 4
+"""Any of the eight is read; this one breaks up large areas."""
 
 
 class Typesetter:
@@ -77,4 +79,5 @@ class Typesetter:
 def _qr_code(url: str) -> str:
     import segno
 
-    return segno.make_qr(url, error="m").svg_inline(border=0)
+    # To try all eight masks for the fairest one takes five times as long, a fifth of a whole PDF.
+    return segno.make_qr(url, error="m", mask=QR_MASK).svg_inline(border=0)
