@@ -164,8 +164,8 @@ def test_what_an_old_key_signed_goes_on_being_verified(
         assert "withdrawn" in command(shop, "certificate-keys", "list").output
     finally:
         shop.move_to(shop_before)
-    unknown = command(shop, "certificate-keys", "withdraw", "nobody", "--yes")
-    assert (unknown.exit_code, "no certificate key nobody" in unknown.stderr) == (1, True)
+    unknown = command(shop, "certificate-keys", "withdraw", "-Nobody_-", "--yes")
+    assert (unknown.exit_code, "no certificate key -Nobody_-." in unknown.stderr) == (1, True)
 
 
 def test_a_key_of_no_use_stops_the_start(shop: CardShop) -> None:

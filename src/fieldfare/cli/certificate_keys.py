@@ -116,7 +116,8 @@ async def _export() -> str:
     return encode_json(key_set(published.keys)).decode()
 
 
-@certificate_keys_app.command("withdraw")
+# One in 64 ids begins with a hyphen.
+@certificate_keys_app.command("withdraw", context_settings={"ignore_unknown_options": True})
 def withdraw_command(
     kid: Kid, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False
 ) -> None:

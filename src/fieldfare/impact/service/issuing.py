@@ -54,15 +54,17 @@ class Issued(msgspec.Struct, frozen=True, kw_only=True):
 async def find_issued(db: Database, purchase_id: UUID, account_id: int | None) -> Issued | None:
     """The newest edition, issued now if none holds; None without such an order of the account."""
     async with connection(db) as conn:
-        found = await _read(conn, purchase_id)
-    if found is None or account_id not in (None, found.order.account_id):
+        newest = await store.find_newest_edition(conn, purchase_id)
+        found = await _read(conn, purchase_id, newest) if newest else None
+    if found is not None and not found.is_of(account_id):
         return None
-    if found.holds:
+    if found is not None and found.holds:
         return found.issued()
     async with transaction(db) as conn:
         await lock_order(conn, purchase_id)
-        found = await _read(conn, purchase_id)
-        if found is None:
+        newest = await store.find_newest_edition(conn, purchase_id)
+        found = await _read(conn, purchase_id, newest)
+        if found is None or not found.is_of(account_id):
             return None
         return found.issued() if found.holds else await _issue(conn, found)
 
@@ -74,6 +76,10 @@ class _Found(msgspec.Struct, frozen=True, kw_only=True):
     newest: Edition | None
     purchaser: str | None
     language: str
+
+    def is_of(self, account_id: int | None) -> bool:
+        """Whether the order is that account's; None asks for anybody's."""
+        return account_id in (None, self.order.account_id)
 
     @property
     def figures(self) -> bytes:
@@ -94,22 +100,25 @@ class _Found(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-async def _read(conn: Connection, purchase_id: UUID) -> _Found | None:
+async def _read(conn: Connection, purchase_id: UUID, newest: Edition | None) -> _Found | None:
     order = await find_certified_order(conn, purchase_id)
     if order is None:
         return None
-    purchaser, language = await _purchaser_of(conn, order)
-    newest = await store.find_newest_edition(conn, purchase_id)
+    purchaser, language = await _purchaser_of(conn, order, newest)
     return _Found(order=order, newest=newest, purchaser=purchaser, language=language)
 
 
-async def _purchaser_of(conn: Connection, order: CertifiedOrder) -> tuple[str | None, str]:
+async def _purchaser_of(
+    conn: Connection, order: CertifiedOrder, newest: Edition | None
+) -> tuple[str | None, str]:
     """Whom the certificate names, None if the person was forgotten; and the account's language."""
     try:
         account = await get_account(conn, order.account_id)
     except AccountNotFound:
         return None, FALLBACK_LANGUAGE
-    if await store.is_nameless(conn, order.purchase_id):
+    # An edition has its salt for as long as its order's certificates may name somebody.
+    has_salt = newest is not None and newest.salt is not None
+    if not has_salt and await store.is_nameless(conn, order.purchase_id):
         return None, account.language
     return order.on_behalf_of_name or account.name, account.language
 
