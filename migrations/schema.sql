@@ -275,6 +275,14 @@ $$;
 COMMENT ON FUNCTION ledger.adjust_v1(entry_id uuid, leg_ids uuid[], account bigint, change_cents bigint, reason text) IS 'Changes a balance by an operator''s decision and writes both legs; gives the balance after. A balance
 that would fall below zero is refused by the wallet''s check.';
 
+CREATE FUNCTION ledger.certified_masses_v1() RETURNS TABLE(certified_mg bigint)
+    LANGUAGE sql STABLE
+    AS $$
+    select w.certified_mg from ledger.wallet w where w.certified_mg > 0
+$$;
+
+COMMENT ON FUNCTION ledger.certified_masses_v1() IS 'The certified mass of each account that has any. As a table, so that the planner can put it into the statement that asks.';
+
 CREATE FUNCTION ledger.certified_mg_v1(account bigint) RETURNS TABLE(certified_mg bigint)
     LANGUAGE sql STABLE
     AS $$
@@ -333,14 +341,6 @@ begin
     return null;
 end
 $$;
-
-CREATE FUNCTION ledger.count_by_mass_v1() RETURNS TABLE(certified_mg bigint, accounts bigint)
-    LANGUAGE sql STABLE
-    AS $$
-    select w.certified_mg, count(*) from ledger.wallet w where w.certified_mg > 0 group by w.certified_mg
-$$;
-
-COMMENT ON FUNCTION ledger.count_by_mass_v1() IS 'How many accounts have each certified mass above zero.';
 
 CREATE FUNCTION ledger.deduct_v1(entry_ids uuid[], account_ids bigint[], amounts_cents bigint[], certified_mgs bigint[], trees_each bigint[], group_ids uuid[], descriptions text[]) RETURNS TABLE(group_id uuid, balance_after_cents bigint)
     LANGUAGE plpgsql
@@ -870,16 +870,18 @@ CREATE TABLE impact.nameless_order (
 COMMENT ON TABLE impact.nameless_order IS 'Orders whose persons were forgotten one by one: their certificates name nobody any more.';
 
 CREATE TABLE impact.ranking (
-    certified_mg bigint NOT NULL,
-    accounts bigint NOT NULL,
-    rank bigint NOT NULL,
-    CONSTRAINT ranking_accounts_check CHECK ((accounts > 0)),
-    CONSTRAINT ranking_certified_mg_check CHECK ((certified_mg > 0)),
-    CONSTRAINT ranking_rank_check CHECK ((rank > 0))
+    page bigint NOT NULL,
+    highest_mg bigint NOT NULL,
+    masses_mg bigint[] NOT NULL,
+    CONSTRAINT ranking_highest_mg_check CHECK ((highest_mg > 0)),
+    CONSTRAINT ranking_masses_mg_check CHECK (((cardinality(masses_mg) >= 1) AND (cardinality(masses_mg) <= 128)))
 );
 
-COMMENT ON TABLE impact.ranking IS 'For each mass that some account has: how many have it, and 1 + how many have more. A job makes it anew;
-an account''s rank is that of the largest mass which is not above its own.';
+COMMENT ON TABLE impact.ranking IS 'All certified masses, heaviest first, 128 to a page; only the last page has fewer. A job makes it anew; it may be a minute behind.';
+
+COMMENT ON COLUMN impact.ranking.page IS 'Counts from zero: 128 accounts of each page before it have no less than those of this one.';
+
+COMMENT ON COLUMN impact.ranking.masses_mg IS 'Lightest first, so that `width_bucket` finds its way.';
 
 CREATE TABLE ledger.adjustment_request (
     id uuid NOT NULL,
@@ -1795,7 +1797,7 @@ CREATE TABLE public.alembic_version (
     version_num character varying(32) NOT NULL
 );
 
-COMMENT ON TABLE public.alembic_version IS 'Programs from revision 0006 on work on this schema.';
+COMMENT ON TABLE public.alembic_version IS 'Programs from revision 0010 on work on this schema.';
 
 ALTER TABLE ONLY ledger.entry ATTACH PARTITION ledger.entry_first FOR VALUES FROM (MINVALUE) TO ('01a22ee6-b000-0000-0000-000000000000');
 
@@ -1894,7 +1896,10 @@ ALTER TABLE ONLY impact.nameless_order
     ADD CONSTRAINT nameless_order_pkey PRIMARY KEY (purchase_id);
 
 ALTER TABLE ONLY impact.ranking
-    ADD CONSTRAINT ranking_pkey PRIMARY KEY (certified_mg);
+    ADD CONSTRAINT ranking_highest_mg_page_key UNIQUE (highest_mg, page);
+
+ALTER TABLE ONLY impact.ranking
+    ADD CONSTRAINT ranking_pkey PRIMARY KEY (page);
 
 ALTER TABLE ONLY ledger.adjustment_request
     ADD CONSTRAINT adjustment_request_entry_id_key UNIQUE (entry_id);

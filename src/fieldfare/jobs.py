@@ -176,7 +176,7 @@ async def make_partitions(ctx: JobContext) -> Outcome:
 async def refresh_ranking(ctx: JobContext) -> Outcome:
     """Bring the ranking to what the wallets say."""
     changed = await refresh_ranking_once(ctx.db)
-    return {"skipped": "another worker is at it"} if changed is None else {"rows_changed": changed}
+    return {"skipped": "another worker is at it"} if changed is None else {"pages_changed": changed}
 
 
 async def forget_old_keys(ctx: JobContext) -> Outcome:
@@ -338,7 +338,7 @@ SCHEDULES = (
         name="make_partitions", cron="7 * * * *", run=make_partitions, limit_s=60, at_start=True
     ),
     Schedule(
-        name="refresh_ranking", cron="* * * * *", run=refresh_ranking, limit_s=30, at_start=True
+        name="refresh_ranking", cron="* * * * *", run=refresh_ranking, limit_s=120, at_start=True
     ),
     Schedule(
         name="build_public_feed", cron="0 * * * *", run=build_public_feed, limit_s=60, at_start=True

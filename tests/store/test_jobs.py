@@ -147,14 +147,14 @@ async def test_the_ranking_is_left_to_whoever_is_at_it(db: Database) -> None:
         await conn.execute("select pg_advisory_xact_lock(hashtextextended('impact.ranking', 0))")
         async with asyncio.timeout(5):
             assert await jobs.refresh_ranking(context(db)) == {"skipped": "another worker is at it"}
-    assert await jobs.refresh_ranking(context(db)) == {"rows_changed": 1}
+    assert await jobs.refresh_ranking(context(db)) == {"pages_changed": 1}
 
 
 async def test_many_refreshes_at_once_neither_wait_nor_fail(db: Database) -> None:
     for account_id in range(1, 40):
         await insert_wallet(db, account_id, account_id)
     changed = await asyncio.gather(*(refresh_ranking_once(db) for _ in range(10)))
-    assert sum(rows or 0 for rows in changed) == 39
+    assert sum(pages or 0 for pages in changed) == 1
     assert await refresh_ranking_once(db) == 0
 
 
@@ -181,7 +181,7 @@ async def test_what_a_job_did_is_logged(db: Database) -> None:
     (line,) = logs
     assert 0 <= line.pop("duration_ms") < 5_000
     assert line == {
-        "event": "job_done", "job": "tried", "rows_changed": 1, "log_level": "info",
+        "event": "job_done", "job": "tried", "pages_changed": 1, "log_level": "info",
     }  # fmt: skip
 
 

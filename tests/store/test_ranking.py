@@ -1,5 +1,7 @@
 """The ranking against ranks counted by hand: ties, nobody, newcomers, and masses that go away."""
 
+import random
+from collections.abc import Sequence
 from decimal import Decimal
 
 import pytest
@@ -9,7 +11,8 @@ from fieldfare.impact import store
 from fieldfare.impact.rules import place_of
 
 KG = 1_000_000
-NEWCOMER = 1_000
+NEWCOMER = 1_000_000
+PAGE = 128
 
 
 async def set_masses(conn: Connection, masses_mg: dict[int, int]) -> None:
@@ -21,10 +24,13 @@ async def set_masses(conn: Connection, masses_mg: dict[int, int]) -> None:
     )
 
 
-async def ranking(conn: Connection) -> list[tuple[int, int, int]]:
-    """The whole table, heaviest first: mass, accounts with it, rank."""
-    rows = await conn.fetch("select * from impact.ranking order by certified_mg desc")
-    return [(row["certified_mg"], row["accounts"], row["rank"]) for row in rows]
+async def ranking(conn: Connection) -> list[int]:
+    """All masses, heaviest first; every page but the last is full."""
+    rows = await conn.fetch("select * from impact.ranking order by page")
+    assert [row["page"] for row in rows] == list(range(len(rows)))
+    assert all(row["highest_mg"] == row["masses_mg"][-1] for row in rows)
+    assert all(len(row["masses_mg"]) == PAGE for row in rows[:-1])
+    return [mass for row in rows for mass in reversed(row["masses_mg"])]
 
 
 async def shown(conn: Connection, certified_mg: int) -> tuple[int, Decimal]:
@@ -49,8 +55,8 @@ async def test_nobody_has_any_mass(db: Database) -> None:
 async def test_ties_share_a_rank_and_the_next_one_skips(db: Database) -> None:
     async with connection(db) as conn:
         await set_masses(conn, {1: 50, 2: 30, 3: 30, 4: 30, 5: 10, 6: 0})
-        assert await store.refresh_ranking(conn) == 3
-        assert await ranking(conn) == [(50, 1, 1), (30, 3, 2), (10, 1, 5)]
+        assert await store.refresh_ranking(conn) == 1
+        assert await ranking(conn) == [50, 30, 30, 30, 10]
         # Of five, 100 × those with no more ÷ 5: all five, four (the tied ones and the last), one.
         assert await shown(conn, 50) == (1, Decimal(100))
         assert await shown(conn, 30) == (2, Decimal(80))
@@ -81,16 +87,18 @@ async def test_masses_that_changed_since_the_refresh_find_their_place(db: Databa
 
 async def test_a_refresh_writes_only_what_differs(db: Database) -> None:
     async with connection(db) as conn:
-        await set_masses(conn, {1: 50, 2: 30, 3: 10})
-        assert await store.refresh_ranking(conn) == 3
+        await set_masses(conn, {account: account for account in range(1, 3 * PAGE + 2)})
+        assert await store.refresh_ranking(conn) == 4
         assert await store.refresh_ranking(conn) == 0
-        # The second overtakes the first: its old mass goes, its new one comes, the first is moved.
-        await set_masses(conn, {2: 70})
-        assert await store.refresh_ranking(conn) == 3
-        assert await ranking(conn) == [(70, 1, 1), (50, 1, 2), (10, 1, 3)]
-        # A newcomer at the end moves nobody.
-        await set_masses(conn, {4: 5})
+        # The lightest of the second page becomes its heaviest: no other page is touched.
+        await set_masses(conn, {PAGE + 2: 2 * PAGE + 1})
         assert await store.refresh_ranking(conn) == 1
+        # A newcomer at the end moves nobody; one that goes takes its page with it.
+        await set_masses(conn, {0: 1})
+        assert await store.refresh_ranking(conn) == 1
+        await set_masses(conn, {0: 0, 1: 0})
+        assert await store.refresh_ranking(conn) == 1
+        assert len(await ranking(conn)) == 3 * PAGE
 
 
 async def test_a_mass_that_is_refunded_away_leaves_the_ranking(db: Database) -> None:
@@ -99,10 +107,27 @@ async def test_a_mass_that_is_refunded_away_leaves_the_ranking(db: Database) -> 
         await store.refresh_ranking(conn)
         await set_masses(conn, {1: 0})
         await store.refresh_ranking(conn)
-        assert await ranking(conn) == [(30, 1, 1), (10, 1, 2)]
+        assert await ranking(conn) == [30, 10]
         await set_masses(conn, {2: 0, 3: 0})
-        assert await store.refresh_ranking(conn) == 2
+        assert await store.refresh_ranking(conn) == 1
         assert await ranking(conn) == []
+
+
+@pytest.mark.parametrize("masses", [[7], [5, 5, 9], range(1, 40)])
+async def test_ranks_over_many_pages_are_those_counted_one_by_one(
+    db: Database, masses: Sequence[int]
+) -> None:
+    """Ties over the ends of pages, and masses that nobody has."""
+    drawn = random.Random(1)
+    held = [drawn.choice(masses) for _ in range(5 * PAGE + 3)]
+    async with connection(db) as conn:
+        await set_masses(conn, dict(enumerate(held, 1)))
+        await store.refresh_ranking(conn)
+        assert await ranking(conn) == sorted(held, reverse=True)
+        for mass in {*masses, 1, 6, 41}:
+            await set_masses(conn, {NEWCOMER: mass})
+            _, rank, accounts = await store.find_totals(conn, NEWCOMER)
+            assert (rank, accounts) == (1 + sum(other > mass for other in held), len(held))
 
 
 @pytest.mark.parametrize("mass_mg", [2**63 - 1, 1])

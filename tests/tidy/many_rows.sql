@@ -98,8 +98,8 @@ insert into payments.exchange_rate (currency, recorded_at, rate, rate_on, source
 select 'A' || chr(65 + n % 20) || 'A', now() - n * interval '1 hour', 1, '2026-11-20', 'ecb'
 from generate_series(1, 2000) as n;
 
-insert into impact.ranking (certified_mg, accounts, rank)
-select n, 1, 2001 - n from generate_series(1, 2000) as n;
+insert into impact.ranking (page, highest_mg, masses_mg)
+select n, 3000 - n, array[3000 - n] from generate_series(0, 2000) as n;
 
 insert into impact.certificate (
     number, purchase_id, account_id, edition, figures, purchaser_hash, salt, issued_at

@@ -11,7 +11,7 @@ from fieldfare.db.errors import MigrationRefused
 from fieldfare.db.pool import DATABASE_DOWN, Connection, Database, open_database
 from fieldfare.db.queries import load_queries
 
-OLDEST_PROGRAM = "0006"
+OLDEST_PROGRAM = "0010"
 """The oldest program, by its newest revision, that works on this program's schema: while a release
 goes out, its processes run on, and may start again. A revision that only adds leaves this as it is;
 one that takes something away raises it."""

@@ -1,6 +1,6 @@
 """What orders add up to, and what shows it: totals, rank, order lists, public feed, certificates.
 
-Owns the schema `impact`: `ranking` (for each mass that some account has, its rank), `feed` (what
+Owns the schema `impact`: `ranking` (the masses of all accounts, heaviest first), `feed` (what
 everybody sees, ready to be sent), `hidden_order` (what an operator keeps out of it), `certificate`
 (each edition that was issued), `nameless_order` (whom no certificate names any more) and
 `certificate_key` (by which documents are verified).

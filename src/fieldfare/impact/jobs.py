@@ -17,7 +17,7 @@ from fieldfare.impact.service.history import refresh_ranking
 
 
 async def refresh_ranking_once(db: Database) -> int | None:
-    """Bring the ranking up to date; gives the rows changed, or None if another process is at it."""
+    """Bring the ranking up to date; gives the pages changed, None if another process is at it."""
     async with transaction(db) as conn:
         mine = await try_lock(conn, "impact.ranking")
         return await refresh_ranking(conn) if mine else None

@@ -140,5 +140,5 @@ async def get_stats(conn: Connection, account_id: int) -> Stats:
 
 
 async def refresh_ranking(conn: Connection) -> int:
-    """What the job does each minute; gives how many rows changed."""
+    """What the job does each minute; gives how many pages changed."""
     return await store.refresh_ranking(conn)

@@ -13,7 +13,8 @@ async def find_totals(conn: Connection, account_id: int) -> tuple[int, int, int]
 
 
 async def refresh_ranking(conn: Connection) -> int:
-    """Bring the ranking to what the wallets say; gives how many rows changed."""
+    """Bring the ranking to what the wallets say; gives how many pages of it changed."""
+    await _queries.allow_refresh(conn)
     rows = [row async for row in _queries.refresh_ranking(conn)]
-    changed: int = rows[0]["rows_changed"]
+    changed: int = rows[0]["pages_changed"]
     return changed
