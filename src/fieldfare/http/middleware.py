@@ -12,6 +12,7 @@ import sys
 import time
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 import msgspec
 from litestar.enums import ScopeType
@@ -136,7 +137,7 @@ def _line(scope: HTTPScope, status: int, started: float, sent_id: bytes) -> byte
     return _encode(
         RequestLine(
             method=scope["method"],
-            path=scope["path"][:PATH_CHARACTERS],
+            path=_shown(scope["path"])[:PATH_CHARACTERS],
             status=status,
             ms=round((time.perf_counter() - started) * 1000, 1),
             account_id=scope["state"].get("account_id"),
@@ -144,6 +145,11 @@ def _line(scope: HTTPScope, status: int, started: float, sent_id: bytes) -> byte
             timestamp=datetime.now(UTC),
         )
     )
+
+
+def _shown(path: str) -> str:
+    """A path as it is written down: a terminal on which a log is read obeys some characters."""
+    return path if path.isascii() and path.isprintable() else quote(path)
 
 
 def _request_id(scope: Scope) -> bytes:
