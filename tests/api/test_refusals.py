@@ -64,8 +64,24 @@ UNREADABLE = [
                 b'{"tons": 1,}', b'{"tons": 1} x', b"\xff", ORDER.decode().encode("utf-16"),
                 b"[" * 60_000, b'{"x":' + b"[" * 30_000 + b"]" * 30_000 + b"}",
                 b'{"x":' + b'{"x":' * 9_000 + b"1" + b"}" * 9_001,
+                b"\xef\xbb\xbf" + ORDER, ORDER.decode().encode("utf-32"), ORDER + b"\x00",
+                b'{"x": "\xff:"}', b'{"x": "\x00"}', b'{"\xed\xa0\x80": 1}',
             )
         )
+    ),
+    *(
+        Unreadable(f"json twice {number}", content, JSON, 400, "duplicate_field", "tons")
+        for number, content in enumerate(
+            (
+                b'{"tons": 1, "tons": 1}', b'{"tons": 1, "\\u0074ons": 2}',
+                b'{"tons":1,"tons":null}',
+                b'{"tons": 1, "metadata": {"tons": "a", "tons": "b"}}',
+                b'{"tons": 1, "x": [[{"y": {"tons": 1, "tons": 2}}]]}',
+            )
+        )
+    ),
+    Unreadable(
+        "json surrogate", b'{"tons": 1, "x": "\\ud800:"}', JSON, 400, "invalid_text", "x"
     ),
     Unreadable("form twice", b"tons=1&tons=1", FORM, 400, "duplicate_field", "tons"),
     Unreadable("form twice unknown", b"tons=1&a=1&a=2", FORM, 400, "duplicate_field", "a"),
@@ -150,6 +166,8 @@ def test_json_is_read_however_its_type_is_spelt(frugal_api: Api, content_type: s
         {"portfolioId": 12, "sendReceiptEmail": False},
         {"portfolioId": 12.0},
         {"tons": 0.44 + 0.01},
+        {"note": 'a: "b": c', "x": {"tons": 1, "y": [{"tons": 2}, {"tons": 3}]}},
+        {"x": 10**4_000},
         {"account_id": 1, "amountInUsdCents": 1, "userId": 7, "state": "refunded", "x": [1, {}]},
     ],
     ids=str,

@@ -11,7 +11,8 @@ import httpx
 import psycopg
 import pytest
 
-from fieldfare.http.pace import LEAST_BYTES, PacedProtocol
+from fieldfare.http.connection import Connection
+from fieldfare.http.pace import LEAST_BYTES
 from fieldfare.http.pace import PACE_S as FULL_PACE_S
 from fieldfare.settings import Settings
 from tests.support.client import Api
@@ -31,7 +32,7 @@ SLOW_BYTES = 24 * LEAST_BYTES
 LAST_CHUNK = b"0\r\n\r\n"
 
 
-class Hurried(PacedProtocol):
+class Hurried(Connection):
     """The same with a clock that a test can wait for."""
 
     pace_s = PACE_S

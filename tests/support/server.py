@@ -7,38 +7,28 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import uvicorn
 import uvloop
 
 from fieldfare.app import create_app
-from fieldfare.http.pace import PacedProtocol
+from fieldfare.http.connection import Connection
+from fieldfare.http.server import Server, config_of
 from fieldfare.settings import Settings
 
 START_SECONDS = 20.0
 
 
 @contextmanager
-def running_api(
-    settings: Settings, *, protocol: type[PacedProtocol] = PacedProtocol
-) -> Iterator[str]:
+def running_api(settings: Settings, *, protocol: type[Connection] = Connection) -> Iterator[str]:
     """Serve in a thread with a loop of its own; gives the base URL, and stops at the end."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", 0))
-    started: list[uvicorn.Server] = []
+    started: list[Server] = []
     failures: list[BaseException] = []
 
     async def serve() -> None:
         async with create_app(settings) as app:
-            config = uvicorn.Config(
-                app,
-                http=protocol,
-                lifespan="off",
-                access_log=False,
-                log_config=None,
-                server_header=False,
-            )
-            server = uvicorn.Server(config)
+            server = Server(config_of(app, protocol=protocol))
             started.append(server)
             # The protected method, because the public one takes over the process's signals.
             await server._serve([listener])

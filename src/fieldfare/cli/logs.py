@@ -45,9 +45,9 @@ def configure_logs(level: str) -> None:
 
 
 def add_request_id(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Name the request that is being served, if one is."""
+    """Name the request that is being served, if one is and the event names no other."""
     serving = request_id.get()
-    return event if serving is None else {**event, "request_id": serving}
+    return event if serving is None else {"request_id": serving, **event}
 
 
 def blank_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -21,16 +21,13 @@ from fieldfare.cli.listening import bind_shared_port
 from fieldfare.cli.logs import configure_logs
 from fieldfare.cli.steps import complain
 from fieldfare.db.errors import MigrationRefused
-from fieldfare.http.pace import PacedProtocol
+from fieldfare.http.server import Server, config_of
 from fieldfare.settings import Settings, SettingsRefused, read_settings
 from fieldfare.telemetry.snapshots import keeping
 from fieldfare.telemetry.traces import tracing
 
-BACKLOG = 2_048
 LINGER_SECONDS = 1.0
 """How long a client that keeps a connection open and uses it is told 503 before it is closed."""
-DRAIN_SECONDS = 20
-KEEP_ALIVE_SECONDS = 75
 
 
 def serve_until_stopped(settings: Settings, listener: socket.socket) -> None:
@@ -59,23 +56,11 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         tracing(settings, "fieldfare-api"),
         create_app(settings, is_stopping=stop.is_set) as app,
     ):
-        config = uvicorn.Config(
-            app,
-            http=PacedProtocol,
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            backlog=BACKLOG,
-            proxy_headers=False,
-            server_header=False,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=DRAIN_SECONDS,
-        )
-        await _Server(config, stop).serve(sockets=[listener])
+        await _Server(config_of(app), stop).serve(sockets=[listener])
 
 
-class _Server(uvicorn.Server):
-    """uvicorn's server, except for how it is stopped."""
+class _Server(Server):
+    """Our server, except for how it is stopped."""
 
     def __init__(self, config: uvicorn.Config, stop: asyncio.Event) -> None:
         super().__init__(config)

@@ -9,7 +9,6 @@ counted from before it was asked, so that clocks which differ from host to host 
 """
 
 import base64
-import binascii
 import hashlib
 import math
 import re
@@ -71,7 +70,7 @@ def read_token(authorization: str | None) -> str:
 def _user_name(credentials: str) -> str:
     try:
         decoded = base64.b64decode(credentials, validate=True).decode("ascii")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return ""
     name, _, password = decoded.strip().partition(":")
     return name if not password.strip() else ""

@@ -59,13 +59,43 @@ def _json_object(body: bytes) -> dict[str, msgspec.Raw]:
     if not body.strip():
         return {}
     try:
-        return _JSON_OBJECT.decode(body)
+        fields = _JSON_OBJECT.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         _blame_field(body)
         raise InvalidRequest(
             f'The body is not a JSON object. Send one such as {{"tons": 0.5}} in UTF-8. ({error})',
             code="invalid_json",
         ) from error
+    _refuse_twice_named(body, len(fields))
+    return fields
+
+
+def _refuse_twice_named(body: bytes, count: int) -> None:
+    """Raise `InvalidRequest` if any object of a JSON body names a member twice.
+
+    Readers differ on which of the two they take. `count` is of the body's own members: each has a
+    colon, so a body with no more colons than that names none twice.
+    """
+    if body.count(b":") == count:
+        return
+    try:
+        _NAMES.decode(body.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest(
+            "The body is nested too deep, or no JSON in UTF-8. Send a flat object.",
+            code="invalid_json",
+        ) from error
+
+
+def _check_names(members: list[tuple[str, object]]) -> None:
+    seen: set[str] = set()
+    for name, _ in members:
+        if name in seen:
+            raise twice_named(name)
+        seen.add(name)
+
+
+_NAMES = json.JSONDecoder(object_pairs_hook=_check_names, parse_int=str, parse_float=str)
 
 
 def _blame_field(body: bytes) -> None:
@@ -97,11 +127,7 @@ def _form_pairs(body: bytes) -> dict[str, str]:
         raw_name, _, raw_value = part.partition(b"=")
         name, value = _form_text(raw_name), _form_text(raw_value)
         if name in pairs:
-            raise InvalidRequest(
-                f"The field {name[:100]!r} is given twice. Send it once.",
-                code="duplicate_field",
-                param=name[:100],
-            )
+            raise twice_named(name)
         pairs[name] = value
     return pairs
 
@@ -201,6 +227,15 @@ class Fields(ABC):
                 param=name,
             )
         return cleaned
+
+
+def twice_named(name: str) -> InvalidRequest:
+    """The refusal of a body that has a field twice."""
+    return InvalidRequest(
+        f"The field {name[:100]!r} is given twice. Send it once.",
+        code="duplicate_field",
+        param=name[:100],
+    )
 
 
 def not_a_number(name: str) -> InvalidRequest:

@@ -42,6 +42,11 @@ class JoinedWrites:
         self._send_held()
         self._transport.close()
 
+    def write_eof(self) -> None:
+        """Send what is held, and let the client know that it was the last."""
+        self._send_held()
+        self._transport.write_eof()
+
     def get_write_buffer_size(self) -> int:
         """How many bytes wait, those that are held among them."""
         return self._transport.get_write_buffer_size() + len(self._held or b"")

@@ -11,7 +11,7 @@ from fieldfare.db.pool import DATABASE_DOWN
 from fieldfare.http.answers import json_answer, problem_answer
 from fieldfare.http.encoding import ErrorBody
 from fieldfare.kernel import limits
-from fieldfare.kernel.errors import ProblemError, Unavailable
+from fieldfare.kernel.errors import InvalidRequest, ProblemError, Unavailable
 from fieldfare.telemetry.families import REFUSED
 
 _log = structlog.get_logger(__name__)
@@ -26,6 +26,8 @@ FRAMEWORK = {
 }
 
 COME_AGAIN = (429, 503)
+CLIENT_LEFT = "client disconnected prematurely"
+"""Litestar's words for a body that ends before it is whole; it takes that for a defect."""
 
 # What the file system says of a path under /static that no file can have.
 _NO_SUCH_FILE = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ELOOP)
@@ -41,10 +43,13 @@ def answer_problem(_: Request[Any, Any, Any], problem: ProblemError) -> Response
 def answer_framework(request: Request[Any, Any, Any], refusal: HTTPException) -> Response[bytes]:
     """A refusal by Litestar: no such path or method, a body too large.
 
+    Who left before the end of the body hears nothing any more; only the log says so.
     A file that is there and cannot be read is a defect of ours, and no words of Litestar's on it
     go out: they tell where it lies.
     """
     status, cause = refusal.status_code, refusal.__cause__
+    if refusal.detail == CLIENT_LEFT:
+        return problem_answer(InvalidRequest("The body did not end.", code="body_incomplete"))
     if isinstance(cause, OSError) and cause.errno in _NO_SUCH_FILE:
         status = 404
     elif isinstance(cause, OSError) or status >= 500:

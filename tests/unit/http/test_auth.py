@@ -86,6 +86,7 @@ def test_no_header_is_told_apart_from_a_bad_one(header: str | None) -> None:
         "Basic",
         "Basic !!!",
         f"Basic {LIVE}",
+        "Basic \xff\xfe",
         basic(f"{LIVE}:{LIVE}"),  # a password means that something else was meant
         basic(f":{LIVE}"),
         basic(f"ada@example.org:{LIVE}"),

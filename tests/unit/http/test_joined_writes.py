@@ -30,6 +30,10 @@ class Recorder(asyncio.Transport):
         """The end."""
         self.calls.append("close")
 
+    def write_eof(self) -> None:
+        """The last of it."""
+        self.calls.append("eof")
+
     def get_write_buffer_size(self) -> int:
         """What waits."""
         return self.waiting
@@ -67,6 +71,9 @@ async def test_what_is_held_leaves_before_the_end() -> None:
     transport.write(HEAD)
     transport.close()
     assert below.calls == [(HEAD,), "close"]
+    transport.write(HEAD)
+    transport.write_eof()
+    assert below.calls[2:] == [(HEAD,), "eof"]
 
 
 async def test_two_heads_leave_in_their_order() -> None:
