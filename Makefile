@@ -9,6 +9,8 @@ PYTEST := $(PYTHON) -m pytest
 # A stamp is written last, so an installation that was cut off is begun anew.
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
+# Tests start hundreds of processes: compiled once, and kept, whatever this shell says of that.
+test unit chaos: export PYTHONDONTWRITEBYTECODE :=
 # Without its Python (upgraded, or the folder was copied here) an environment is of no use.
 $(shell $(PYTHON) -c '' 2>/dev/null || rm -f $(RUN_STAMP) $(DEV_STAMP))
 

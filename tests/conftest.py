@@ -11,21 +11,20 @@ that, with no memory of other tests.
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 
-from fieldfare.db import embedded
 from fieldfare.db.migrate import migrate
 from fieldfare.db.pool import Database, open_database
 from fieldfare.settings import Settings
 from tests.support.cards import CardShop, card_shop
 from tests.support.certificates import CERTIFICATE_KEY
 from tests.support.client import Api
-from tests.support.databases import FAST_AND_FORGETFUL, name_in, new_database
+from tests.support.databases import name_in, new_database
 from tests.support.mail_sink import MailSink, running_sink
 from tests.support.server import running_api
+from tests.support.throwaway import throwaway_server
 from tests.support.world import World, build_world, make_world
 
 
@@ -42,12 +41,8 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if named:
         yield named
         return
-    home: Path = tmp_path_factory.mktemp("postgres")
-    server = embedded.start(home, embedded.free_port(), options=FAST_AND_FORGETFUL)
-    try:
-        yield server.url
-    finally:
-        embedded.stop(server)
+    with throwaway_server(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

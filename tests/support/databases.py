@@ -13,6 +13,9 @@ FAST_AND_FORGETFUL = {
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "max_connections": "200",
+    "max_wal_size": "256MB",
+    # Everything is in memory already: processes of its own that fetch pages only cost.
+    "io_method": "sync",
 }
 """What the server of tests is started with."""
 

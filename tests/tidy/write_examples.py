@@ -8,27 +8,24 @@ import json
 import tempfile
 from pathlib import Path
 
-from fieldfare.db import embedded
 from fieldfare.db.migrate import migrate
-from tests.support.databases import FAST_AND_FORGETFUL, name_in, new_database
+from tests.support.databases import name_in, new_database
 from tests.support.documented import Documented, documented_shop
 from tests.support.examples import PAGES, Example, list_examples, shorten
+from tests.support.throwaway import throwaway_server
 
 
 def main() -> None:
     """Ask a shop of our own, page by page."""
-    with tempfile.TemporaryDirectory() as folder:
-        server = embedded.start(
-            Path(folder) / "postgres", embedded.free_port(), options=FAST_AND_FORGETFUL
-        )
-        try:
-            with new_database(server.url, name="template") as url:
-                migrate(url)
-                with documented_shop(server.url, name_in(url)) as shop:
-                    for page in PAGES:
-                        _write_page(page, shop)
-        finally:
-            embedded.stop(server)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        throwaway_server(Path(folder)) as server_url,
+        new_database(server_url, name="template") as url,
+    ):
+        migrate(url)
+        with documented_shop(server_url, name_in(url)) as shop:
+            for page in PAGES:
+                _write_page(page, shop)
 
 
 def _write_page(page: Path, shop: Documented) -> None:
