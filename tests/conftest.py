@@ -1,7 +1,8 @@
 """Fixtures that every test shares: a real PostgreSQL, the API, a shop that takes cards, a mailbox.
 
-One server for each test process, with durability off; one template database, migrated once; each
-test gets a copy of it. `FIELDFARE_TEST_SERVER_URL` names another server instead, of any version
+One server for each test process, with durability off; one template database, migrated once, and
+copies of it for whoever needs one. How they are shared stands in `docs/testing.md`.
+`FIELDFARE_TEST_SERVER_URL` names another server instead, of any version
 from 15 on, whose user may create databases.
 
 A fixture that begins with `open_` lives as long as a module; the one of the same name without it is
@@ -10,10 +11,12 @@ that, with no memory of other tests.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
+import uvloop
 
 from fieldfare.db.migrate import migrate
 from fieldfare.db.pool import Database, open_database
@@ -26,6 +29,12 @@ from tests.support.mail_sink import MailSink, running_sink
 from tests.support.server import running_api
 from tests.support.throwaway import throwaway_server
 from tests.support.world import World, build_world, make_world
+
+# Tests and the processes that they start speak to this machine alone, without TLS, yet every HTTP
+# client reads the list of those whom it trusts: of one name this takes a tenth of the 40 ms that
+# the system's takes, and there is nobody on it.
+os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "support" / "nobody.pem")
+os.environ.pop("SSL_CERT_DIR", None)
 
 
 @pytest.fixture(scope="session")
@@ -88,13 +97,24 @@ def shared_server(server_url: str, template: str) -> Iterator[tuple[str, str]]:
         yield base_url, url
 
 
+@pytest.fixture(scope="session")
+def new_world(shared_server: tuple[str, str]) -> Iterator[Callable[[], World]]:
+    """Makes new accounts in the shared database, over connections that stay open."""
+    _, database_url = shared_server
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        database = runner.run(open_database(database_url, pool_size=2, application="tests"))
+        try:
+            yield lambda: runner.run(build_world(database))
+        finally:
+            runner.run(database.close())
+
+
 @pytest.fixture
-def api(shared_server: tuple[str, str]) -> Iterator[Api]:
+def api(shared_server: tuple[str, str], new_world: Callable[[], World]) -> Iterator[Api]:
     """The real application on a real port; accounts of this test's own, beside other tests'."""
     base_url, database_url = shared_server
-    world = asyncio.run(make_world(database_url))
     with httpx.Client(base_url=base_url, timeout=30) as http:
-        yield Api(base_url, database_url, world, http)
+        yield Api(base_url, database_url, new_world(), http)
 
 
 @pytest.fixture

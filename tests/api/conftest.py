@@ -1,14 +1,13 @@
 """Fixtures for tests of the wire that many cases can share."""
 
-import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
 import structlog
 
 from tests.support.client import Api
-from tests.support.world import make_world
+from tests.support.world import World
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -24,12 +23,11 @@ def plain_logs() -> None:
 
 
 @pytest.fixture(scope="module")
-def calm_api(shared_server: tuple[str, str]) -> Iterator[Api]:
+def calm_api(shared_server: tuple[str, str], new_world: Callable[[], World]) -> Iterator[Api]:
     """The same accounts for all tests of a module: for tests that do not mind each other."""
     base_url, database_url = shared_server
-    world = asyncio.run(make_world(database_url))
     with httpx.Client(base_url=base_url, timeout=30) as http:
-        yield Api(base_url, database_url, world, http)
+        yield Api(base_url, database_url, new_world(), http)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The server that all tests of a process share: thrown away at the end, so nothing of it is durable.
+"""The server that all tests of a process share: thrown away at the end, nothing of it durable.
 
 Where the machine has a file system in memory with room enough, its files lie there. A database is
 a thousand files, and on a busy disk the kernel spends ten times as long on copying them.

@@ -1,6 +1,7 @@
 """Accounts, tokens and credits that tests act with, made by the product's own services."""
 
 from datetime import UTC, datetime
+from functools import cache
 from uuid import uuid4
 
 import msgspec
@@ -47,7 +48,7 @@ async def build_world(db: Database) -> World:
     """The demo catalogue and these accounts, in one transaction."""
     now = datetime.now(UTC)
     async with transaction(db) as conn:
-        await import_catalogue(conn, load_preset(), now=now, made_by="tests")
+        await import_catalogue(conn, _preset(), now=now, made_by="tests")
         owner = await _user(conn, "Ada", now)
         await accounts.add_provider_identity(conn, owner, "google", uuid4().hex, now)
         bare = await _user(conn, "Bare", now)
@@ -70,6 +71,9 @@ async def build_world(db: Database) -> World:
             poor_token=await _token(conn, poor, "team_live"),
             revoked_token=revoked.token,
         )
+
+
+_preset = cache(load_preset)
 
 
 async def _user(conn: Connection, name: str, now: datetime) -> int:
