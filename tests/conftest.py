@@ -10,6 +10,7 @@ that, with no memory of other tests.
 """
 
 import asyncio
+import gc
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -35,6 +36,11 @@ from tests.support.world import World, build_world, make_world
 # the system's takes, and there is nobody on it.
 os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "support" / "nobody.pem")
 os.environ.pop("SSL_CERT_DIR", None)
+
+
+def pytest_collection_finish() -> None:
+    """What was collected lives to the end: no collector of garbage needs to look at it again."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -67,6 +67,8 @@ def test_no_file_names_a_folder_of_somebodys_machine() -> None:
 
 def unreasoned(text: str) -> list[int]:
     """The lines of a module that silence a tool without saying why."""
+    if not DIRECTIVE.search(text):  # to take a module apart costs a hundred times as much
+        return []
     comments = [
         (token.start[0], token.string)
         for token in tokenize.generate_tokens(io.StringIO(text).readline)
@@ -151,9 +153,15 @@ def patches(tree: ast.Module) -> list[int]:
         getattr(node, "lineno", 0)
         for node in ast.walk(tree)
         if (isinstance(node, ast.ImportFrom | ast.alias) and "mock" in _imported(node))
-        or (isinstance(node, ast.Call) and ast.unparse(node.func).endswith("setattr"))
+        or (isinstance(node, ast.Call) and _called(node).endswith("setattr"))
         or (isinstance(node, ast.arg) and node.arg == "mocker")
     ]
+
+
+def _called(node: ast.Call) -> str:
+    """The last part of the name of what is called."""
+    called = node.func
+    return getattr(called, "attr", "") or getattr(called, "id", "")
 
 
 def _imported(node: ast.ImportFrom | ast.alias) -> str:
