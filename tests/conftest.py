@@ -17,6 +17,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import structlog
 import uvloop
 
 from fieldfare.db.migrate import migrate
@@ -41,6 +42,18 @@ os.environ.pop("SSL_CERT_DIR", None)
 def pytest_collection_finish() -> None:
     """What was collected lives to the end: no collector of garbage needs to look at it again."""
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_logs() -> None:
+    """Log as the product does; structlog's own default spends seconds on drawing a traceback."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ]
+    )
 
 
 @pytest.fixture(scope="session")

@@ -4,22 +4,9 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
-import structlog
 
 from tests.support.client import Api
 from tests.support.world import World
-
-
-@pytest.fixture(scope="session", autouse=True)
-def plain_logs() -> None:
-    """Log as the product does; structlog's own default spends seconds on drawing a traceback."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ]
-    )
 
 
 @pytest.fixture(scope="module")
