@@ -9,6 +9,7 @@ from fieldfare.ledger import api as ledger
 from fieldfare.orders import api as orders
 from fieldfare.payments import api as payments
 from fieldfare.web import certificates as web
+from fieldfare.web import reference
 
 ROUTES = (
     Route("GET", "/healthz", health.healthz, needs="nothing"),
@@ -79,4 +80,6 @@ ROUTES = (
     Route("GET", "/api/credits/balance", ledger.get_balance),
     Route("GET", "/api/credits/ledger", ledger.list_ledger),
     Route("POST", "/api/credits/top-up", payments.top_up_credits),
+    Route("GET", "/api/openapi.json", reference.get_description, needs="nothing", any_origin=True),
+    Route("GET", "/api/docs", reference.show_reference, needs="nothing"),
 )

@@ -80,6 +80,8 @@ EXAMPLES = {
     ("POST", "/api/credits/top-up"): Example(
         "/api/credits/top-up", {"amountInUsdCents": 100}, by_card=True
     ),
+    ("GET", "/api/openapi.json"): Example("/api/openapi.json"),
+    ("GET", "/api/docs"): Example("/api/docs"),
 }
 PREVIEWS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/offset-orders"): {"dryRun": True},

@@ -1,11 +1,15 @@
 """A client of the running API, as a test calls it."""
 
+import json
+import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import httpx
 import psycopg
 
+from fieldfare.web.reference import DESCRIPTION
 from tests.support.world import World
 
 REPLAYED = "idempotency-replayed"
@@ -81,7 +85,30 @@ def assert_refused(
     assert set(body) == {"message", "code"} | ({"param"} if param else set()), body
     assert (body["code"], body.get("param")) == (code, param), body
     assert body["message"].endswith((".", ")"))
+    assert_described(answer, code)
     return body
+
+
+def assert_described(answer: httpx.Response, code: str) -> None:
+    """Check that the API's description has this code for what was asked, if it describes that."""
+    codes = described_codes(answer.request.method, answer.request.url.path)
+    assert codes is None or code in codes, f"{answer.request.url.path} may not give {code}"
+
+
+@cache
+def described_codes(method: str, path: str) -> frozenset[str] | None:
+    """The codes that an operation can give; None for what is no operation."""
+    paths = json.loads(DESCRIPTION.read_text(encoding="utf-8"))["paths"]
+    for described, item in paths.items():
+        pattern = re.sub(r"\{\w+\}", "[^/]+", described)
+        if method.lower() in item and re.fullmatch(pattern, path):
+            answers = item[method.lower()]["responses"]
+            return frozenset(re.findall(r"^- `(\w+)`:", _texts(answers), re.MULTILINE))
+    return None
+
+
+def _texts(answers: dict[str, Any]) -> str:
+    return "\n".join(answer["description"] for answer in answers.values())
 
 
 def certified_and_not(listed: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,6 +1,5 @@
 """The shop that examples of `docs/api` are sent to: an account with card, credits and orders."""
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -9,7 +8,7 @@ from typing import Any
 import msgspec
 
 from fieldfare.accounts import service as accounts
-from fieldfare.db.pool import Connection, open_database
+from fieldfare.db.pool import Connection
 from fieldfare.impact.jobs import rebuild_feed
 from tests.support.cards import CardShop, Team, card_shop
 from tests.support.refunded import give_back
@@ -44,8 +43,8 @@ def documented_shop(server_url: str, template: str) -> Iterator[Documented]:
             _order(shop, team, path, body)
         purchase_id = _order(shop, team, "/api/offset-orders", REFUNDED)["purchaseId"]
         give_back(shop.database_url, purchase_id, REFUNDED_CENTS)
-        asyncio.run(_build_feed(shop.database_url))
-        test_token = shop.stage.write(lambda conn: _test_token(conn, team))
+        build_feed(shop)
+        test_token = ask_test_token(shop, team)
         sample = shop.get("/api/purchases", Team(team.id, test_token)).json()["purchases"][0]
         certificate = _certificate(shop, team, purchase_id)
         public = {
@@ -77,14 +76,16 @@ def _certificate(shop: CardShop, team: Team, purchase_id: str) -> Any:
     return answer.json()
 
 
-async def _test_token(conn: Connection, team: Team) -> str:
-    issued = await accounts.issue_token(conn, team.id, "team_test", "tests", datetime.now(UTC))
-    return issued.token
+def ask_test_token(shop: CardShop, team: Team) -> str:
+    """A token that does the same in test mode."""
+
+    async def issue(conn: Connection) -> str:
+        now = datetime.now(UTC)
+        return (await accounts.issue_token(conn, team.id, "team_test", "tests", now)).token
+
+    return shop.stage.write(issue)
 
 
-async def _build_feed(database_url: str) -> None:
-    db = await open_database(database_url, pool_size=2, application="tests")
-    try:
-        await rebuild_feed(db, datetime.now(UTC))
-    finally:
-        await db.close()
+def build_feed(shop: CardShop) -> None:
+    """Show to everybody what was ordered."""
+    shop.stage.do(lambda db, _: rebuild_feed(db, datetime.now(UTC)))

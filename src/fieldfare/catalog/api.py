@@ -6,11 +6,11 @@ identity, so that a new price is shown from the moment on at which it is charged
 
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from litestar import Response
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from fieldfare.catalog.model import Catalogue, Portfolio
 from fieldfare.catalog.schemas import FullList, ShortList, full_portfolio, short_portfolio
@@ -64,7 +64,7 @@ def _for_everybody(catalogue: Catalogue, form: Form) -> bytes:
 
 
 def _encode(portfolios: tuple[Portfolio, ...], form: Form) -> bytes:
-    test = True if form.is_test else UNSET
+    test: Literal[True] | UnsetType = True if form.is_test else UNSET
     if form.is_expanded:
         full = [full_portfolio(portfolio, form.public_url) for portfolio in portfolios]
         return encode_json(FullList(full, test))

@@ -4,38 +4,40 @@ Prices are dollars and shares are fractions of one, as exact JSON numbers.
 """
 
 from decimal import Decimal
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
-from fieldfare.catalog.model import Portfolio, PortfolioPart, Standing, Unit
+from fieldfare.catalog.model import Goals, Portfolio, PortfolioPart, Standing, Unit
 from fieldfare.catalog.service import image_address
 from fieldfare.kernel.money import dollars_from_cents, dollars_from_micro, fraction_from_ppm
+from fieldfare.kernel.wire import Address, Dollars, FractionOfOne, IntegerId
 
 
 class ShortProject(msgspec.Struct, kw_only=True):
     """A project in a portfolio."""
 
-    id: int
+    id: IntegerId
     name: str
     description: str
-    cost_per_ton: Decimal | None
+    cost_per_ton: Dollars | None
     """US dollars; null for a project without a unit."""
-    percentage: Decimal
+    percentage: FractionOfOne
     """Its share of the money: a fraction of one, not a hundredth."""
-    image_url: str | None
+    image_url: Address | None
     certification_status: str
 
 
 class ShortPortfolio(msgspec.Struct, kw_only=True):
     """A portfolio that can be ordered."""
 
-    id: int
+    id: IntegerId
     name: str
     description: str
-    cost_per_ton: Decimal
+    cost_per_ton: Dollars
     """US dollars for one tonne: what is charged."""
-    image_url: str | None
+    image_url: Address | None
     projects: list[ShortProject]
 
 
@@ -43,20 +45,20 @@ class ShortList(msgspec.Struct):
     """The answer of `GET /api/portfolios`."""
 
     portfolios: list[ShortPortfolio]
-    test: bool | UnsetType = UNSET
+    test: Literal[True] | UnsetType = UNSET
     """True in test mode, else left out."""
 
 
 class FullProject(msgspec.Struct, kw_only=True, rename="camel"):
     """A project in a portfolio, with all that is public of it."""
 
-    id: int
+    id: IntegerId
     name: str
     description: str
     unit: Unit
-    cost_per_ton: Decimal | None
-    percentage: Decimal
-    image_url: str | None
+    cost_per_ton: Dollars | None
+    percentage: FractionOfOne
+    image_url: Address | None
     standing: Standing
     certification_status: str
     registry: str | None
@@ -66,19 +68,19 @@ class FullProject(msgspec.Struct, kw_only=True, rename="camel"):
     risk_note: str
     partner_name: str
     country: str
-    latitude: float
-    longitude: float
-    sdgs: tuple[int, ...]
+    latitude: Annotated[float, Meta(ge=-90, le=90)]
+    longitude: Annotated[float, Meta(ge=-180, le=180)]
+    sdgs: Goals
 
 
 class FullPortfolio(msgspec.Struct, kw_only=True, rename="camel"):
     """A portfolio that can be ordered, with all that is public of it."""
 
-    id: int
+    id: IntegerId
     name: str
     description: str
-    cost_per_ton: Decimal
-    image_url: str | None
+    cost_per_ton: Dollars
+    image_url: Address | None
     is_default: bool
     is_custom: bool
     """True for one that only the caller's account sees."""
@@ -89,7 +91,7 @@ class FullList(msgspec.Struct):
     """The answer of `GET /api/portfolios?expanded`."""
 
     portfolios: list[FullPortfolio]
-    test: bool | UnsetType = UNSET
+    test: Literal[True] | UnsetType = UNSET
 
 
 def short_portfolio(portfolio: Portfolio, public_url: str) -> ShortPortfolio:

@@ -9,13 +9,13 @@ made fit to be shown by `shown_in_line`.
 import re
 import unicodedata
 
-_BIDI = "\u202a-\u202e\u2066-\u2069"
+BIDI = "\u202a-\u202e\u2066-\u2069"
 _SURROGATES = "\ud800-\udfff"
-_CONTROL_BUT_LINES = "\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029"
+CONTROL_BUT_LINES = "\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029"
 _NEVER_SHOWN = {"Cc", "Cs", "Zl", "Zp"}
 _DIRECTIONS = set("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_BAD_IN_LINES = re.compile(f"[{_CONTROL_BUT_LINES}{_BIDI}{_SURROGATES}]")
-_BAD_IN_LINE = re.compile(f"[{_CONTROL_BUT_LINES}\\n\\t{_BIDI}{_SURROGATES}]")
+_BAD_IN_LINES = re.compile(f"[{CONTROL_BUT_LINES}{BIDI}{_SURROGATES}]")
+_BAD_IN_LINE = re.compile(f"[{CONTROL_BUT_LINES}\\n\\t{BIDI}{_SURROGATES}]")
 
 
 class TextRefused(ValueError):

@@ -5,34 +5,35 @@ from typing import Literal
 import msgspec
 
 from fieldfare.kernel.clock import rfc3339
-from fieldfare.ledger.model import Entry, EntryPage, Wallet
+from fieldfare.kernel.wire import Count, GivenId, Instant, MinorAmount
+from fieldfare.ledger.model import Entry, EntryKind, EntryPage, Wallet
 
 
 class BalanceBody(msgspec.Struct, rename="camel", omit_defaults=True):
     """What `GET /api/credits/balance` answers."""
 
-    credit_balance_usd_cents: int
-    owed_usd_cents: int = msgspec.field(name="owedUsdCents")
+    credit_balance_usd_cents: MinorAmount
+    owed_usd_cents: MinorAmount = msgspec.field(name="owedUsdCents")
     test: Literal[True] | msgspec.UnsetType = msgspec.UNSET
 
 
 class EntryBody(msgspec.Struct, rename="camel"):
     """One change of a balance."""
 
-    id: str
-    type: str
+    id: GivenId
+    type: EntryKind
     amount_usd_cents: int
-    balance_after_usd_cents: int
+    balance_after_usd_cents: MinorAmount
     description: str
-    order_group_id: str | None
-    created_at: str
+    order_group_id: GivenId | None
+    created_at: Instant
 
 
 class EntriesBody(msgspec.Struct, rename="camel", omit_defaults=True):
     """What `GET /api/credits/ledger` answers."""
 
     entries: list[EntryBody]
-    total: int
+    total: Count
     test: Literal[True] | msgspec.UnsetType = msgspec.UNSET
 
 

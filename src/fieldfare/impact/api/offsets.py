@@ -31,7 +31,13 @@ from fieldfare.impact.api.paged import (
     stream,
     test_mark,
 )
-from fieldfare.impact.schemas import OffsetOrderRow, StatsBody, offset_order_row, stats_body
+from fieldfare.impact.schemas import (
+    OffsetOrderList,
+    OffsetOrderRow,
+    StatsBody,
+    offset_order_row,
+    stats_body,
+)
 from fieldfare.impact.service.history import HistoryDesk
 from fieldfare.orders.model import IdRange, LineRow, OffsetTexts
 
@@ -60,13 +66,13 @@ async def list_offset_orders(call: Call[HistoryDesk]) -> Response[Any]:
     lines, cursor = await one_page(read, before_id=asked.before_id, limit=asked.limit)
     certified, uncertified = _parted(lines, show)
     return json_answer(
-        {
-            "stats": stats,
-            "offsetOrders": certified,
-            "uncertifiedOffsetOrders": uncertified,
-            "nextCursor": cursor,
-            **test_mark(call),
-        }
+        OffsetOrderList(
+            stats=stats,
+            offset_orders=certified,
+            uncertified_offset_orders=uncertified,
+            next_cursor=cursor,
+            test=test_mark(call),
+        )
     )
 
 

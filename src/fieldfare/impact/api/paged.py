@@ -9,7 +9,7 @@ other out. An object tells the next page's cursor as `nextCursor`, a bare array 
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -26,7 +26,7 @@ from fieldfare.http.paging import (
     pairs_parameter,
     whole_parameter,
 )
-from fieldfare.impact.schemas import Showing
+from fieldfare.impact.schemas import PurchaseList, Showing, TreeOrderList
 from fieldfare.impact.service.history import HistoryDesk
 from fieldfare.kernel import limits
 from fieldfare.orders.model import EARLIEST, LATEST, LineRow, PurchaseRow, RowsWanted
@@ -79,17 +79,19 @@ async def answer_list(
     read: Read[RowT],
     show: Callable[[RowT], msgspec.Struct],
     *,
-    name: str | None = None,
+    body: type[TreeOrderList] | type[PurchaseList] | None = None,
 ) -> Response[Any]:
-    """The list under a name in an object, or as a bare array."""
+    """The list as the first field of an object, or as a bare array."""
+    field = None if body is None else msgspec.structs.fields(body)[0]
     if asked.limit is None:
         pages = await begun(all_pages(read, before_id=asked.before_id))
-        return stream(_in_pieces(call, pages, show, name))
+        return stream(_in_pieces(call, pages, show, field.encode_name if field else None))
     rows, cursor = await one_page(read, before_id=asked.before_id, limit=asked.limit)
     shown = [show(row) for row in rows]
-    if name is None:
+    if body is None or field is None:
         return json_answer(shown, headers=_link(call, cursor))
-    return json_answer({name: shown, "nextCursor": cursor, **test_mark(call)})
+    parts: dict[str, Any] = {field.name: shown, "next_cursor": cursor, "test": test_mark(call)}
+    return json_answer(body(**parts))
 
 
 async def one_page(
@@ -136,9 +138,9 @@ def join_rows(rows: list[Any]) -> bytes:
     return encode_json(rows)[1:-1]
 
 
-def test_mark(call: Call[HistoryDesk]) -> dict[str, bool]:
+def test_mark(call: Call[HistoryDesk]) -> Literal[True] | msgspec.UnsetType:
     """What the object of a list ends with in test mode."""
-    return {"test": True} if call.principal.is_test else {}
+    return True if call.principal.is_test else msgspec.UNSET
 
 
 async def _in_pieces(

@@ -1,6 +1,6 @@
 """Certificates on the wire: what one says, and what verifying one finds."""
 
-from decimal import Decimal
+from typing import Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -18,6 +18,7 @@ from fieldfare.impact.model import (
 )
 from fieldfare.kernel.clock import rfc3339
 from fieldfare.kernel.mass import tonnes_from_mg
+from fieldfare.kernel.wire import Address, Count, GivenId, Instant, IntegerId, Tonnes
 
 PDF_NAME = "certificate.pdf"
 IMAGE_NAME = "certificate.png"
@@ -39,10 +40,10 @@ MESSAGES: dict[Fault | None, str] = {
 class CertificateProject(msgspec.Struct, rename="camel", kw_only=True):
     """A project's part of a certificate."""
 
-    id: int
+    id: IntegerId
     name: str
-    tons: Decimal
-    trees: int
+    tons: Tonnes
+    trees: Count
     standing: Standing
     certification_status: str
     registry: str | None
@@ -52,23 +53,23 @@ class CertificateProject(msgspec.Struct, rename="camel", kw_only=True):
 class CertificateAnswer(msgspec.Struct, rename="camel", kw_only=True):
     """An order's certificate."""
 
-    order_group_id: str
+    order_group_id: GivenId
     certificate_number: str
     purchaser: str | None
     """Null once the person is forgotten."""
-    tons: Decimal
-    trees: int
-    issued_at: str
+    tons: Tonnes
+    trees: Count
+    issued_at: Instant
     state: CertificateState
     projects: list[CertificateProject]
     uncertified_projects: list[CertificateProject]
-    url: str
-    pdf_url: str
-    image_url: str
+    url: Address
+    pdf_url: Address
+    image_url: Address
     signed: SignedCertificate | None
     purchaser_salt: str | None
     """What `purchaserHash` was made with, beside the name."""
-    test: bool | UnsetType = UNSET
+    test: Literal[True] | UnsetType = UNSET
 
 
 class VerificationAnswer(msgspec.Struct, rename="camel", kw_only=True):
@@ -82,9 +83,9 @@ class VerificationAnswer(msgspec.Struct, rename="camel", kw_only=True):
     """Why it is not valid."""
     message: str
     certificate_number: str | None
-    issued_at: str | None
-    tons: Decimal | None
-    trees: int | None
+    issued_at: Instant | None
+    tons: Tonnes | None
+    trees: Count | None
 
 
 class NumberAnswer(msgspec.Struct, rename="camel", kw_only=True):

@@ -1,31 +1,30 @@
 """`GET /api/project-donations` on the wire."""
 
-from decimal import Decimal
-
 import msgspec
 
 from fieldfare.impact.schemas.showing import Showing, instant_or_none
 from fieldfare.kernel.clock import rfc3339
 from fieldfare.kernel.money import cents_from_micro
+from fieldfare.kernel.wire import Count, GivenId, Instant, IntegerId, SplitCents
 from fieldfare.orders.model import LineRow
 
 
 class ProjectDonationRow(msgspec.Struct, rename="camel"):
     """Money for a project without a unit: an order of its own, or a portfolio's part."""
 
-    id: str
-    order_group_id: str
-    project_id: int
-    user_id: int
-    """The account; a team has one too."""
-    amount_paid_by_customer: Decimal
+    id: GivenId
+    order_group_id: GivenId
+    project_id: IntegerId
+    user_id: Count
+    """The account; a team has one too. 0 in test mode, which shows nothing of its account."""
+    amount_paid_by_customer: SplitCents
     """US cents, maybe with a fraction."""
-    created_at: str
+    created_at: Instant
     source: str
     note: str | None
-    refunded_at: str | None
+    refunded_at: Instant | None
     """When all of it was refunded."""
-    amount_refunded: Decimal
+    amount_refunded: SplitCents
     """US cents, maybe with a fraction."""
 
 

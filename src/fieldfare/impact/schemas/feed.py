@@ -1,25 +1,24 @@
 """The public feed on the wire."""
 
-from decimal import Decimal
-
 import msgspec
 
 from fieldfare.impact.model import FeedEntry
 from fieldfare.kernel.clock import rfc3339
 from fieldfare.kernel.mass import tonnes_from_mg
+from fieldfare.kernel.wire import Address, GivenId, Instant, IntegerId, Tonnes
 
 
 class FeedRow(msgspec.Struct):
     """One order of the public feed."""
 
-    id: str
+    id: GivenId
     name: str
-    image_url: str | None
-    portfolio_id: int | None
+    image_url: Address | None
+    portfolio_id: IntegerId | None
     portfolio_name: str
-    tons: Decimal
-    created_at: str
-    profile_url: str | None
+    tons: Tonnes
+    created_at: Instant
+    profile_url: Address | None
 
 
 def feed_row(entry: FeedEntry) -> FeedRow:

@@ -1,58 +1,81 @@
 """`GET /api/offset-orders` on the wire: an account's totals, and a line in the list's casing."""
 
-from decimal import Decimal
+from typing import Literal
 
 import msgspec
 
-from fieldfare.catalog.model import Catalogue
+from fieldfare.catalog.model import Catalogue, Standing
 from fieldfare.impact.model import Stats
 from fieldfare.impact.rules import flights_taken, miles_driven, trees_per_year
 from fieldfare.impact.schemas.showing import Showing, instant_or_none
 from fieldfare.kernel.clock import rfc3339
 from fieldfare.kernel.mass import tonnes_from_mg
 from fieldfare.kernel.money import cents_from_micro
-from fieldfare.orders.model import LineRow
+from fieldfare.kernel.wire import (
+    Address,
+    CurrencyCode,
+    GivenId,
+    Instant,
+    IntegerId,
+    Measure,
+    Percentile,
+    SplitCents,
+    Tonnes,
+    Uuid,
+)
+from fieldfare.orders.model import LineRow, PaymentMethod
 
 
 class StatsBody(msgspec.Struct, rename="camel"):
     """Totals of an account; the place is left out without any mass."""
 
-    total_tons: Decimal
-    approximate_trees_saved_per_year_equivalent: Decimal
-    approximate_miles_driven_equivalent: Decimal
-    approximate_flights_taken_equivalent: Decimal
-    rank: int | msgspec.UnsetType = msgspec.UNSET
-    percentile: Decimal | msgspec.UnsetType = msgspec.UNSET
+    total_tons: Tonnes
+    approximate_trees_saved_per_year_equivalent: Measure
+    approximate_miles_driven_equivalent: Measure
+    approximate_flights_taken_equivalent: Measure
+    rank: IntegerId | msgspec.UnsetType = msgspec.UNSET
+    percentile: Percentile | msgspec.UnsetType = msgspec.UNSET
 
 
 class OffsetOrderRow(msgspec.Struct):
     """One project's part of an order, in the list's own casing."""
 
-    id: str
-    order_group_id: str
-    created_at: str
-    tons: Decimal
+    id: GivenId
+    order_group_id: GivenId
+    created_at: Instant
+    tons: Tonnes
     """As bought."""
-    amount_paid_by_customer: Decimal
+    amount_paid_by_customer: SplitCents
     """US cents, always."""
-    charge_currency: str
+    charge_currency: CurrencyCode
     note: str | None
-    portfolio_id: int | None
+    portfolio_id: IntegerId | None
     """Null for an order of one project."""
-    project_id: int
+    project_id: IntegerId
     project_name: str
     certification_status: str
-    standing: str
+    standing: Standing
     source: str
-    payment_method: str
+    payment_method: PaymentMethod
     on_behalf_of_name: str | None
     on_behalf_of_email: str | None
     metadata: dict[str, str]
-    refunded_at: str | None
+    refunded_at: Instant | None
     """When all of it was refunded."""
-    certificate_url: str
-    refunded_tons: Decimal
+    certificate_url: Address
+    refunded_tons: Tonnes
     """Of `tons`, what was refunded."""
+
+
+class OffsetOrderList(msgspec.Struct, rename="camel", kw_only=True):
+    """What `GET /api/offset-orders` answers; without `limit` it is written piece by piece."""
+
+    stats: StatsBody
+    offset_orders: list[OffsetOrderRow]
+    uncertified_offset_orders: list[OffsetOrderRow]
+    next_cursor: Uuid | msgspec.UnsetType | None = msgspec.UNSET
+    """Null on the last page; left out of a whole list."""
+    test: Literal[True] | msgspec.UnsetType = msgspec.UNSET
 
 
 def stats_body(stats: Stats) -> StatsBody:

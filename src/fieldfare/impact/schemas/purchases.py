@@ -1,6 +1,6 @@
 """`GET /api/purchases` on the wire."""
 
-from decimal import Decimal
+from typing import Literal
 
 import msgspec
 
@@ -8,41 +8,61 @@ from fieldfare.impact.schemas.showing import Showing, instant_or_none
 from fieldfare.kernel.clock import rfc3339
 from fieldfare.kernel.mass import tonnes_from_mg
 from fieldfare.kernel.money import cents_from_micro
-from fieldfare.orders.model import PurchaseRow
+from fieldfare.kernel.wire import (
+    Address,
+    Count,
+    CurrencyCode,
+    GivenId,
+    Instant,
+    MinorAmount,
+    SplitCents,
+    Tonnes,
+    Uuid,
+)
+from fieldfare.orders.model import PaymentMethod, PurchaseRow, PurchaseState
 
 
 class PurchaseListRow(msgspec.Struct, rename="camel"):
     """An order group of any kind. Totals are as bought; what went back stands beside them."""
 
-    stripe_charge_id: str
+    stripe_charge_id: GivenId
     """The order group id: the charge, or the purchase's own id if it was paid from credits."""
-    created_at: str
-    total_amount_paid_by_customer: int
+    created_at: Instant
+    total_amount_paid_by_customer: MinorAmount
     """US cents."""
-    total_tons: Decimal
+    total_tons: Tonnes
     """Of standing `certified` alone."""
-    total_trees: int
+    total_trees: Count
     has_offset_orders: bool
     has_project_donations: bool
     has_tree_orders: bool
-    payment_method: str
-    state: str
+    payment_method: PaymentMethod
+    state: PurchaseState
     refunded: bool
     """True only when all is back."""
-    certificate_url: str
-    purchase_id: str
-    amount_charged: int
+    certificate_url: Address
+    purchase_id: GivenId
+    amount_charged: MinorAmount
     """In the currency's smallest unit."""
-    currency: str
-    amount_refunded: int
+    currency: CurrencyCode
+    amount_refunded: MinorAmount
     """Of `amountCharged`."""
-    amount_refunded_in_usd_cents: Decimal
+    amount_refunded_in_usd_cents: SplitCents
     """Of `totalAmountPaidByCustomer`, maybe with a fraction."""
-    refunded_tons: Decimal
+    refunded_tons: Tonnes
     """Of `totalTons`."""
-    refunded_trees: int
-    refunded_at: str | None
+    refunded_trees: Count
+    refunded_at: Instant | None
     """When all of it was refunded."""
+
+
+class PurchaseList(msgspec.Struct, rename="camel", kw_only=True):
+    """What `GET /api/purchases` answers; without `limit` it is written piece by piece."""
+
+    purchases: list[PurchaseListRow]
+    next_cursor: Uuid | msgspec.UnsetType | None = msgspec.UNSET
+    """Null on the last page; left out of a whole list."""
+    test: Literal[True] | msgspec.UnsetType = msgspec.UNSET
 
 
 def purchase_list_row(purchase: PurchaseRow, showing: Showing) -> PurchaseListRow:

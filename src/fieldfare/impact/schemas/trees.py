@@ -7,31 +7,49 @@ import msgspec
 from fieldfare.catalog.model import Catalogue
 from fieldfare.impact.schemas.showing import Showing
 from fieldfare.kernel.clock import rfc3339
-from fieldfare.orders.model import LineRow
+from fieldfare.kernel.wire import (
+    Address,
+    Count,
+    CurrencyCode,
+    GivenId,
+    Instant,
+    MinorAmount,
+    Uuid,
+)
+from fieldfare.orders.model import LineRow, PaymentMethod
 
 
 class TreeOrderRow(msgspec.Struct, rename="camel"):
     """A tree order."""
 
-    id: str
-    order_group_id: str
-    amount_of_trees: int
+    id: GivenId
+    order_group_id: GivenId
+    amount_of_trees: Count
     """As bought."""
-    created_at: str
+    created_at: Instant
     note: str | None
     provider: str
     fulfillment_status: Literal["pending", "ordered", "planted", "cancelled"]
     """`cancelled` once all of it was refunded."""
-    fulfilled_at: str | None
-    payment_method: str
-    amount_charged: int
+    fulfilled_at: Instant | None
+    payment_method: PaymentMethod
+    amount_charged: MinorAmount
     """In the currency's smallest unit."""
-    currency: str
+    currency: CurrencyCode
     on_behalf_of_name: str | None
     metadata: dict[str, str]
-    certificate_url: str
-    refunded_trees: int
+    certificate_url: Address
+    refunded_trees: Count
     """Of `amountOfTrees`, what was refunded."""
+
+
+class TreeOrderList(msgspec.Struct, rename="camel", kw_only=True):
+    """What `GET /api/tree-orders` answers; without `limit` it is written piece by piece."""
+
+    tree_orders: list[TreeOrderRow]
+    next_cursor: Uuid | msgspec.UnsetType | None = msgspec.UNSET
+    """Null on the last page; left out of a whole list."""
+    test: Literal[True] | msgspec.UnsetType = msgspec.UNSET
 
 
 def tree_order_row(line: LineRow, catalogue: Catalogue, showing: Showing) -> TreeOrderRow:

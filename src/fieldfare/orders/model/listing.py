@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from fieldfare.catalog.model import Standing
 from fieldfare.kernel.ids import floor_id
 from fieldfare.orders.model.kinds import PaymentMethod, PurchaseState
 
@@ -30,7 +31,7 @@ class LineRow(msgspec.Struct, frozen=True, kw_only=True):
     portfolio_id: int | None
     project_id: int
     certification_status: str
-    standing: str
+    standing: Standing
     source: str
     payment_method: PaymentMethod
     certificate_slug: UUID

@@ -1,6 +1,5 @@
 """What an order is answered: as it was placed, and as it is found again."""
 
-from decimal import Decimal
 from typing import Any, Literal, assert_never
 
 import msgspec
@@ -16,7 +15,31 @@ from fieldfare.kernel.money import (
     dollars_from_micro,
     fraction_from_ppm,
 )
-from fieldfare.orders.model import OrderRefund, Purchase, Quote, Share
+from fieldfare.kernel.wire import (
+    Address,
+    Count,
+    CurrencyCode,
+    Dollars,
+    FractionOfOne,
+    GivenId,
+    Instant,
+    IntegerId,
+    Measure,
+    MinorAmount,
+    SplitCents,
+    Tonnes,
+    Uuid,
+)
+from fieldfare.orders.model import (
+    OrderKind,
+    OrderRefund,
+    PaymentMethod,
+    Purchase,
+    PurchaseState,
+    Quote,
+    RefundState,
+    Share,
+)
 from fieldfare.orders.service.desk import OrderNames
 from fieldfare.payments.model import Exchange
 
@@ -24,37 +47,37 @@ from fieldfare.payments.model import Exchange
 class OrderedProject(msgspec.Struct, rename="camel"):
     """A project's part of an order."""
 
-    id: int
+    id: IntegerId
     name: str
-    cost_per_ton: Decimal | None
+    cost_per_ton: Dollars | None
     """US dollars; null for a project that takes donations."""
-    percentage: Decimal
+    percentage: FractionOfOne
     """Its share of the money, as a fraction of one."""
-    tons: Decimal
-    amount_in_usd_cents: Decimal
+    tons: Tonnes
+    amount_in_usd_cents: SplitCents
 
 
 class OrderedPortfolio(msgspec.Struct, rename="camel"):
     """The portfolio of an order and how the order is split over it."""
 
-    id: int
+    id: IntegerId
     name: str
     description: str
-    cost_per_ton: Decimal
-    image_url: str | None
+    cost_per_ton: Dollars
+    image_url: Address | None
     projects: list[OrderedProject]
 
 
 class OrderHead(msgspec.Struct, rename="camel", kw_only=True):
     """How the answer to an order of any kind begins."""
 
-    id: str | None
+    id: GivenId | None
     """The order group id; null for a dry run."""
     dry_run: bool
-    amount_charged: int
+    amount_charged: MinorAmount
     """In the currency's smallest unit."""
-    currency: str
-    amount_in_usd_cents: int
+    currency: CurrencyCode
+    amount_in_usd_cents: MinorAmount
 
 
 # The fields go out as they stand, so each kind ends with the same six: what a kind has of its own
@@ -64,20 +87,20 @@ class OrderHead(msgspec.Struct, rename="camel", kw_only=True):
 class OffsetOrderBody(OrderHead, rename="camel", kw_only=True):
     """What `POST /api/offset-orders` answers; fields that do not apply are left out."""
 
-    tons: Decimal
+    tons: Tonnes
     portfolio: OrderedPortfolio
     payment_method: Literal["credits"] | msgspec.UnsetType = msgspec.UNSET
-    credits_remaining: int | msgspec.UnsetType = msgspec.UNSET
+    credits_remaining: MinorAmount | msgspec.UnsetType = msgspec.UNSET
     """US cents."""
-    purchase_id: str | msgspec.UnsetType = msgspec.UNSET
-    certificate_url: str | msgspec.UnsetType = msgspec.UNSET
+    purchase_id: GivenId | msgspec.UnsetType = msgspec.UNSET
+    certificate_url: Address | msgspec.UnsetType = msgspec.UNSET
     test: Literal[True] | msgspec.UnsetType = msgspec.UNSET
 
 
 class TreeImpact(msgspec.Struct):
     """What a tree order does."""
 
-    trees: int
+    trees: Count
 
 
 class TreeOrderBody(OrderHead, rename="camel", kw_only=True):
@@ -87,23 +110,23 @@ class TreeOrderBody(OrderHead, rename="camel", kw_only=True):
     provider: str
     """Who plants them."""
     payment_method: Literal["credits"] | msgspec.UnsetType = msgspec.UNSET
-    credits_remaining: int | msgspec.UnsetType = msgspec.UNSET
+    credits_remaining: MinorAmount | msgspec.UnsetType = msgspec.UNSET
     """US cents."""
-    purchase_id: str | msgspec.UnsetType = msgspec.UNSET
-    certificate_url: str | msgspec.UnsetType = msgspec.UNSET
+    purchase_id: GivenId | msgspec.UnsetType = msgspec.UNSET
+    certificate_url: Address | msgspec.UnsetType = msgspec.UNSET
     test: Literal[True] | msgspec.UnsetType = msgspec.UNSET
 
 
 class ProjectImpact(msgspec.Struct):
     """What an order for a project that is priced per ton does."""
 
-    tons: Decimal
+    tons: Tonnes
 
 
 class NamedProject(msgspec.Struct):
     """The project that an amount was given to."""
 
-    id: int
+    id: IntegerId
     name: str
 
 
@@ -114,57 +137,57 @@ class ProjectOrderBody(OrderHead, rename="camel", kw_only=True):
     """Left out of a donation."""
     project: NamedProject
     payment_method: Literal["credits"] | msgspec.UnsetType = msgspec.UNSET
-    credits_remaining: int | msgspec.UnsetType = msgspec.UNSET
+    credits_remaining: MinorAmount | msgspec.UnsetType = msgspec.UNSET
     """US cents."""
-    purchase_id: str | msgspec.UnsetType = msgspec.UNSET
-    certificate_url: str | msgspec.UnsetType = msgspec.UNSET
+    purchase_id: GivenId | msgspec.UnsetType = msgspec.UNSET
+    certificate_url: Address | msgspec.UnsetType = msgspec.UNSET
     test: Literal[True] | msgspec.UnsetType = msgspec.UNSET
 
 
 class TreePreviewBody(msgspec.Struct, kw_only=True):
     """What `POST /api/tree-orders/preview` answers; prices are in whole units."""
 
-    amount_of_trees: int = msgspec.field(name="amountOfTrees")
-    price_in_usd: Decimal = msgspec.field(name="priceInUSD")
-    price_in_user_currency: Decimal = msgspec.field(name="priceInUserCurrency")
-    currency: str
+    amount_of_trees: Count = msgspec.field(name="amountOfTrees")
+    price_in_usd: Dollars = msgspec.field(name="priceInUSD")
+    price_in_user_currency: Measure = msgspec.field(name="priceInUserCurrency")
+    currency: CurrencyCode
     test: Literal[True] | msgspec.UnsetType = msgspec.UNSET
 
 
 class RefundBody(msgspec.Struct, rename="camel"):
     """What of an order went back, or is on its way."""
 
-    id: str
-    state: str
-    amount: int
+    id: Uuid
+    state: RefundState
+    amount: MinorAmount
     """Of the charge, in the currency's smallest unit."""
-    currency: str
-    tons: Decimal
+    currency: CurrencyCode
+    tons: Tonnes
     """What the order gave up with it; this and the trees are 0 until it took effect."""
-    trees: int
-    created_at: str
+    trees: Count
+    created_at: Instant
 
 
 class PurchaseBody(msgspec.Struct, rename="camel"):
     """What `GET /api/orders/{purchaseId}` answers, for an order of any kind."""
 
-    purchase_id: str | None
-    order_group_id: str | None
-    kind: str
-    state: str
-    payment_method: str
-    amount_charged: int
-    currency: str
-    amount_in_usd_cents: int
-    tons: Decimal
-    trees: int
-    portfolio_id: int | None
-    project_id: int | None
-    created_at: str
-    paid_at: str | None
-    refunded_at: str | None
-    certificate_url: str | None
-    amount_refunded: int
+    purchase_id: GivenId
+    order_group_id: GivenId
+    kind: OrderKind
+    state: PurchaseState
+    payment_method: PaymentMethod
+    amount_charged: MinorAmount
+    currency: CurrencyCode
+    amount_in_usd_cents: MinorAmount
+    tons: Tonnes
+    trees: Count
+    portfolio_id: IntegerId | None
+    project_id: IntegerId | None
+    created_at: Instant
+    paid_at: Instant | None
+    refunded_at: Instant | None
+    certificate_url: Address | None
+    amount_refunded: MinorAmount
     """In the currency's smallest unit."""
     refunds: list[RefundBody]
     test: Literal[True] | msgspec.UnsetType = msgspec.UNSET
@@ -255,6 +278,8 @@ def purchase_body(
     purchase: Purchase, refunds: list[OrderRefund], names: OrderNames, *, test: bool
 ) -> PurchaseBody:
     """A recorded order as it is shown; a certificate exists once it is paid."""
+    assert names.purchase_id is not None, "what is recorded has an id"
+    assert names.group_id is not None, "and belongs to a group"
     return PurchaseBody(
         purchase_id=names.purchase_id,
         order_group_id=names.group_id,

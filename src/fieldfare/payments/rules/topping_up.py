@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from fieldfare.kernel.currency import charge_minor
+from fieldfare.kernel.wire import CurrencyCode, GivenId, MinorAmount
 from fieldfare.payments.errors import AboveMaximum, BelowMinimum
 from fieldfare.payments.model import Exchange, TopUpQuote
 
@@ -16,12 +17,12 @@ FIELD = "amountInUsdCents"
 class TopUpBody(msgspec.Struct, rename="camel"):
     """What `POST /api/credits/top-up` answers."""
 
-    amount_charged: int
+    amount_charged: MinorAmount
     """In the currency's smallest unit."""
-    currency: str
-    id: str
+    currency: CurrencyCode
+    id: GivenId
     """The charge at the processor."""
-    credit_balance: int
+    credit_balance: MinorAmount
     """US cents, with what was bought in it."""
     test: Literal[True] | msgspec.UnsetType = msgspec.UNSET
 
