@@ -1,0 +1,1 @@
+"""Requests at random, which Schemathesis makes of the description: `running`, with `hooks`."""
