@@ -39,7 +39,7 @@ from fieldfare.integrations.stripe.gateway import close_gateway, open_gateway
 from fieldfare.integrations.typst import Typesetter
 from fieldfare.orders.service.desk import LiveOrderDesk
 from fieldfare.orders.service.group_commit import GroupCommit
-from fieldfare.orders.service.history import PageTurns
+from fieldfare.orders.service.history import Beginning, PageTurns
 from fieldfare.payments.service.inbox import LiveEventDesk
 from fieldfare.payments.service.pace import pace_of_requests
 from fieldfare.payments.service.rates import RateCache
@@ -153,6 +153,7 @@ async def _open_edge(settings: Settings, is_stopping: Callable[[], bool]) -> Asy
                     rates=RateCache(feed, db),
                     public_feed=FeedCache(feed, db),
                     page_turns=PageTurns(),
+                    beginning=Beginning(),
                     signer=signer,
                     certificate_keys=KeyCache(feed, db),
                     printer=Printer(Typesetter(), seller=settings.seller_name),

@@ -26,6 +26,13 @@ class SandboxHistoryDesk:
         """Totals of the sample orders."""
         return sample_stats(self.preset)
 
+    async def stats_and_offsets(
+        self, principal: Principal, wanted: RowsWanted, *, before_id: UUID, at_most: int
+    ) -> tuple[Stats, list[LineRow]]:
+        """The sample's totals and lines."""
+        lines = await self.lines(principal, "offset", wanted, before_id=before_id, at_most=at_most)
+        return await self.stats(principal), lines
+
     async def lines(
         self,
         principal: Principal,

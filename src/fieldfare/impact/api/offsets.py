@@ -23,9 +23,9 @@ from fieldfare.impact.api.paged import (
     Read,
     all_pages,
     begun,
+    cut_page,
     end_of,
     join_rows,
-    one_page,
     read_query,
     showing_of,
     stream,
@@ -56,24 +56,31 @@ async def list_offset_orders(call: Call[HistoryDesk]) -> Response[Any]:
     """`GET /api/offset-orders`."""
     asked = read_query(call.query)
     catalogue = await call.desk.catalogue()
-    stats = stats_body(await call.desk.stats(call.principal))
     show = partial(offset_order_row, catalogue=catalogue, showing=showing_of(call))
-    read: Read[LineRow] = partial(call.desk.lines, call.principal, "offset", asked.wanted)
     if asked.limit is None:
-        texts = partial(_begin, call, asked, read, show)
-        pages = await texts(asked.before_id, (*CERTIFIED, *UNCERTIFIED))
-        return stream(_in_pieces(call, stats, pages, texts))
-    lines, cursor = await one_page(read, before_id=asked.before_id, limit=asked.limit)
+        return await _whole(call, asked, show)
+    stats, rows = await call.desk.stats_and_offsets(
+        call.principal, asked.wanted, before_id=asked.before_id, at_most=asked.limit + 1
+    )
+    lines, cursor = cut_page(rows, asked.limit)
     certified, uncertified = _parted(lines, show)
     return json_answer(
         OffsetOrderList(
-            stats=stats,
+            stats=stats_body(stats),
             offset_orders=certified,
             uncertified_offset_orders=uncertified,
             next_cursor=cursor,
             test=test_mark(call),
         )
     )
+
+
+async def _whole(call: Call[HistoryDesk], asked: Asked, show: Show) -> Response[Any]:
+    stats = stats_body(await call.desk.stats(call.principal))
+    read: Read[LineRow] = partial(call.desk.lines, call.principal, "offset", asked.wanted)
+    texts = partial(_begin, call, asked, read, show)
+    pages = await texts(asked.before_id, (*CERTIFIED, *UNCERTIFIED))
+    return stream(_in_pieces(call, stats, pages, texts))
 
 
 def _parted(lines: list[LineRow], show: Show) -> tuple[Rows, Rows]:

@@ -86,7 +86,8 @@ async def answer_list(
     if asked.limit is None:
         pages = await begun(all_pages(read, before_id=asked.before_id))
         return stream(_in_pieces(call, pages, show, field.encode_name if field else None))
-    rows, cursor = await one_page(read, before_id=asked.before_id, limit=asked.limit)
+    found = await read(before_id=asked.before_id, at_most=asked.limit + 1)
+    rows, cursor = cut_page(found, asked.limit)
     shown = [show(row) for row in rows]
     if body is None or field is None:
         return json_answer(shown, headers=_link(call, cursor))
@@ -94,11 +95,8 @@ async def answer_list(
     return json_answer(body(**parts))
 
 
-async def one_page(
-    read: Read[RowT], *, before_id: UUID, limit: int
-) -> tuple[list[RowT], str | None]:
-    """A page of rows, and the cursor of the next one if there is any."""
-    rows = await read(before_id=before_id, at_most=limit + 1)
+def cut_page(rows: list[RowT], limit: int) -> tuple[list[RowT], str | None]:
+    """A page of rows, and the cursor of the next one: of one row more, if there are so many."""
     more = len(rows) > limit
     return rows[:limit], str(rows[limit - 1].id) if more else None
 

@@ -33,6 +33,12 @@ class HistoryDesk(CatalogDesk, Protocol):
         """The account's totals."""
         ...
 
+    async def stats_and_offsets(
+        self, principal: Principal, wanted: RowsWanted, *, before_id: UUID, at_most: int
+    ) -> tuple[Stats, list[LineRow]]:
+        """The same with one page of offset lines below an id, newest first."""
+        ...
+
     async def lines(
         self,
         principal: Principal,
@@ -71,11 +77,29 @@ class LiveHistoryDesk(LiveCatalogDesk, LiveCreditDesk):
     """The desk that reads the books."""
 
     page_turns: history.PageTurns
+    beginning: history.Beginning
 
     async def stats(self, principal: Principal) -> Stats:
         """See `HistoryDesk`."""
         async with connection(self.db) as conn:
             return await get_stats(conn, principal.account_id)
+
+    async def stats_and_offsets(
+        self, principal: Principal, wanted: RowsWanted, *, before_id: UUID, at_most: int
+    ) -> tuple[Stats, list[LineRow]]:
+        """See `HistoryDesk`: over one connection."""
+        async with connection(self.db) as conn:
+            stats = await get_stats(conn, principal.account_id)
+            lines = await history.list_lines(
+                conn,
+                self.beginning,
+                principal.account_id,
+                "offset",
+                wanted,
+                before_id=before_id,
+                at_most=at_most,
+            )
+        return stats, lines
 
     async def lines(
         self,
@@ -87,9 +111,16 @@ class LiveHistoryDesk(LiveCatalogDesk, LiveCreditDesk):
         at_most: int,
     ) -> list[LineRow]:
         """See `HistoryDesk`."""
-        return await history.list_lines(
-            self.db, principal.account_id, kind, wanted, before_id=before_id, at_most=at_most
-        )
+        async with connection(self.db) as conn:
+            return await history.list_lines(
+                conn,
+                self.beginning,
+                principal.account_id,
+                kind,
+                wanted,
+                before_id=before_id,
+                at_most=at_most,
+            )
 
     async def whole_offsets(
         self,
@@ -106,6 +137,7 @@ class LiveHistoryDesk(LiveCatalogDesk, LiveCreditDesk):
         return history.write_offsets(
             self.db,
             self.page_turns,
+            self.beginning,
             principal.account_id,
             wanted,
             before_id=before_id,
@@ -123,9 +155,15 @@ class LiveHistoryDesk(LiveCatalogDesk, LiveCreditDesk):
         self, principal: Principal, wanted: RowsWanted, *, before_id: UUID, at_most: int
     ) -> list[PurchaseRow]:
         """See `HistoryDesk`."""
-        return await history.list_purchases(
-            self.db, principal.account_id, wanted, before_id=before_id, at_most=at_most
-        )
+        async with connection(self.db) as conn:
+            return await history.list_purchases(
+                conn,
+                self.beginning,
+                principal.account_id,
+                wanted,
+                before_id=before_id,
+                at_most=at_most,
+            )
 
 
 def _as_json(text: str) -> str:

@@ -31,7 +31,7 @@ from fieldfare.orders.model import (
 from fieldfare.orders.service.find import find_purchase_id
 
 RowT = TypeVar("RowT", LineRow, PurchaseRow)
-RECENT = timedelta(days=62)
+RECENT = timedelta(days=366)
 CLOCKS_APART = timedelta(days=1)
 """By how much the clock of whoever drew an id may be ahead of ours."""
 LOOKED_AT = 100_000
@@ -53,8 +53,34 @@ class ReadRange(Protocol[RowT]):
         ...
 
 
+class Beginning:
+    """The shop's first order, looked up once: no list has to look further back."""
+
+    def __init__(self) -> None:
+        self._first_id: UUID | None = None
+
+    async def first_id(self, conn: Connection) -> UUID:
+        """No order, and no line of one, has a lower id."""
+        if self._first_id is None:
+            found = await store.find_first(conn)
+            if found is None:
+                return HIGHEST_ID
+            # Who drew an id just before may have come just after.
+            self._first_id = floor_id(max(instant_of(found) - CLOCKS_APART, EARLIEST))
+        return self._first_id
+
+    async def ids(self, conn: Connection, wanted: RowsWanted, before_id: UUID) -> IdRange:
+        """Where rows can lie: between the first order and now, so that no other month is opened."""
+        ahead = floor_id(datetime.now(UTC) + CLOCKS_APART)
+        return IdRange(
+            from_id=max(wanted.from_id, await self.first_id(conn)),
+            before_id=min(before_id, wanted.to_id, ahead),
+        )
+
+
 async def list_lines(
-    db: Database,
+    conn: Connection,
+    beginning: Beginning,
     account_id: int,
     kind: LineKind,
     wanted: RowsWanted,
@@ -63,29 +89,22 @@ async def list_lines(
     at_most: int,
 ) -> list[LineRow]:
     """One page of lines of a kind below an id, newest first."""
-    async with connection(db) as conn:
-        if wanted.group_id is None:
-            read = partial(store.list_lines, conn, account_id, kind, wanted)
-            return await _newest(read, _ids(wanted, before_id), at_most)
-        purchase_id = await find_purchase_id(conn, wanted.group_id)
-        if purchase_id is None:
-            return []
-        lines = await store.list_lines_of_purchase(conn, account_id, kind, purchase_id)
+    if wanted.group_id is None:
+        read = partial(store.list_lines, conn, account_id, kind, wanted)
+        return await _newest(read, await beginning.ids(conn, wanted, before_id), at_most)
+    purchase_id = await find_purchase_id(conn, wanted.group_id)
+    if purchase_id is None:
+        return []
+    lines = await store.list_lines_of_purchase(conn, account_id, kind, purchase_id)
     admitted = [line for line in lines if wanted.admits(line.created_at, line.metadata)]
     return [line for line in admitted if line.id < before_id][:at_most]
 
 
-def _ids(wanted: RowsWanted, before_id: UUID) -> IdRange:
-    """Where rows can lie: none is of the months ahead, so that these need not be looked at."""
-    ahead = floor_id(datetime.now(UTC) + CLOCKS_APART)
-    return IdRange(from_id=wanted.from_id, before_id=min(before_id, wanted.to_id, ahead))
-
-
 async def _newest(read: ReadRange[RowT], ids: IdRange, at_most: int) -> list[RowT]:
-    """The newest rows of a range: of the last months first, and of all months if these are few.
+    """The newest rows of a range: of the last year first, and of all years if these are few.
 
-    Most of what is asked for lies there, and what a statement costs before it reads its first row
-    grows with the months that it may have to look at.
+    What a statement costs before it reads its first row grows with the months that it may have to
+    look at, and most of what is asked for is recent.
     """
     recently = max(instant_of(ids.before_id) - RECENT, EARLIEST)
     recent_id = max(ids.from_id, floor_id(recently))
@@ -106,6 +125,7 @@ class PageTurns(asyncio.Semaphore):
 async def write_offsets(
     db: Database,
     turns: PageTurns,
+    beginning: Beginning,
     account_id: int,
     wanted: RowsWanted,
     *,
@@ -125,7 +145,9 @@ async def write_offsets(
 
     under_way: deque[asyncio.Task[OffsetTexts]] = deque()
     try:
-        async for ids in _pages(db, account_id, wanted, before_id):
+        async with connection(db) as conn:
+            whole = await beginning.ids(conn, wanted, before_id)
+        async for ids in _pages(db, account_id, whole):
             under_way.append(asyncio.create_task(write(ids)))
             if len(under_way) > PAGES_AHEAD:
                 yield await under_way.popleft()
@@ -136,11 +158,8 @@ async def write_offsets(
             task.cancel()
 
 
-async def _pages(
-    db: Database, account_id: int, wanted: RowsWanted, before_id: UUID
-) -> AsyncIterator[IdRange]:
+async def _pages(db: Database, account_id: int, left: IdRange) -> AsyncIterator[IdRange]:
     """Where the pages of an account's offset lines lie, newest first."""
-    left = _ids(wanted, before_id)
     while True:
         async with connection(db) as conn:
             cut = await store.find_cut(conn, account_id, left, rows=TEXT_ROWS)
@@ -151,20 +170,25 @@ async def _pages(
 
 
 async def list_purchases(
-    db: Database, account_id: int, wanted: RowsWanted, *, before_id: UUID, at_most: int
+    conn: Connection,
+    beginning: Beginning,
+    account_id: int,
+    wanted: RowsWanted,
+    *,
+    before_id: UUID,
+    at_most: int,
 ) -> list[PurchaseRow]:
     """One page of paid orders below an id, newest first."""
-    ids = _ids(wanted, before_id)
-    async with connection(db) as conn:
-        read = partial(store.list_purchases, conn, account_id, wanted)
-        if wanted.group_id is None:
-            return await _newest(read, ids, at_most)
-        purchase_id = await find_purchase_id(conn, wanted.group_id)
-        if purchase_id is None or not ids.from_id <= purchase_id < ids.before_id:
-            return []
-        # Of all ids there is only this one between the two.
-        only = IdRange(from_id=purchase_id, before_id=UUID(int=purchase_id.int + 1))
-        return await read(only, at_most=at_most)
+    ids = await beginning.ids(conn, wanted, before_id)
+    read = partial(store.list_purchases, conn, account_id, wanted)
+    if wanted.group_id is None:
+        return await _newest(read, ids, at_most)
+    purchase_id = await find_purchase_id(conn, wanted.group_id)
+    if purchase_id is None or not ids.from_id <= purchase_id < ids.before_id:
+        return []
+    # Of all ids there is only this one between the two.
+    only = IdRange(from_id=purchase_id, before_id=UUID(int=purchase_id.int + 1))
+    return await read(only, at_most=at_most)
 
 
 async def list_recent_purchases(

@@ -10,6 +10,7 @@ from fieldfare.orders.store.erasing import (
 )
 from fieldfare.orders.store.lists import (
     find_cut,
+    find_first,
     list_lines,
     list_lines_of_purchase,
     list_purchases,
@@ -71,6 +72,7 @@ __all__ = [
     "find_any_purchase",
     "find_certified_order",
     "find_cut",
+    "find_first",
     "find_purchase",
     "find_purchase_of_charge",
     "find_purchase_of_slug",

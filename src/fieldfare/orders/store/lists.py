@@ -60,6 +60,12 @@ async def _complete(conn: Connection, lines: list[dict[str, Any]]) -> None:
         line.update(bought[line["purchase_id"]])
 
 
+async def find_first(conn: Connection) -> UUID | None:
+    """The id of the oldest order of all."""
+    first: UUID | None = await _queries.find_first(conn)
+    return first
+
+
 async def find_cut(conn: Connection, account_id: int, ids: IdRange, *, rows: int) -> UUID | None:
     """The id of the last of the first so many offset lines of a range; None if there are fewer."""
     cut: UUID | None = await _queries.find_cut(

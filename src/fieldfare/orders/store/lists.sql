@@ -52,6 +52,10 @@ left join orders.party y
     on y.purchase_id = p.id and y.purchase_id = any(:purchase_ids::uuid[])
 where p.id = any(:purchase_ids::uuid[]);
 
+-- name: find_first$
+-- The oldest order of all; no row before there is one.
+select id from orders.purchase order by id limit 1;
+
 -- name: find_cut$
 -- Where a page of an account's offset lines below an id ends: the id of its last line, or no row if
 -- the page is not full.
