@@ -12,8 +12,8 @@ from fieldfare.web import certificates as web
 from fieldfare.web import reference
 
 ROUTES = (
-    Route("GET", "/healthz", health.healthz, needs="nothing"),
-    Route("GET", "/readyz", health.readyz, needs="nothing"),
+    Route("GET", "/healthz", health.healthz, needs="nothing", is_counted=False),
+    Route("GET", "/readyz", health.readyz, needs="nothing", is_counted=False),
     Route(
         "GET",
         "/api/portfolios",
@@ -75,6 +75,7 @@ ROUTES = (
         "/webhooks/stripe",
         payments.take_stripe_event,
         needs="nothing",
+        is_counted=False,
         max_body_bytes=limits.EVENT_BYTES,
     ),
     Route("GET", "/api/credits/balance", ledger.get_balance),

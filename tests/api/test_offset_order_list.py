@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from fieldfare.kernel.ids import floor_id
+from fieldfare.orders.service.history import TEXT_BYTES
 from tests.support.client import Api, assert_refused, certified_and_not
 from tests.support.refunded import give_back
 
@@ -399,6 +400,19 @@ def test_a_part_that_went_back_is_told_and_all_of_it_has_its_instant(api: Api) -
     assert timedelta(0) <= datetime.now(UTC) - instant < timedelta(minutes=1)
     assert older["refunded_at"].endswith("Z")
     assert body["stats"]["totalTons"] == Decimal("1.333333334")
+
+
+def test_rows_that_are_long_come_in_short_pages(own_api: Api) -> None:
+    """A hundred times as long as others, and as many as make a page of these."""
+    long = {f"k{number}": "é" * 500 for number in range(40)}
+    answers = [own_api.order(tons=0.001, note="n" * 9_000, metadata=long) for _ in range(30)]
+    whole = listed(own_api)
+    rows = certified_and_not(whole)
+    assert len(rows) == len(answers) * PROJECTS
+    assert len(str(rows)) > TEXT_BYTES
+    paged = listed(own_api, limit=1000)
+    del paged["nextCursor"]
+    assert whole == paged
 
 
 def test_the_whole_and_its_pages_say_the_same_of_every_kind_of_row(own_api: Api) -> None:

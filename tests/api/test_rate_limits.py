@@ -13,6 +13,8 @@ import pytest
 from fieldfare.accounts import service as accounts
 from fieldfare.db.changes import POLL_SECONDS
 from fieldfare.db.pool import open_database, transaction
+from fieldfare.http.edge import Route
+from fieldfare.routes import ROUTES
 from fieldfare.settings import Settings
 from tests.support.client import Api, assert_refused
 from tests.support.databases import new_database
@@ -185,3 +187,20 @@ def test_good_tokens_use_nothing_of_an_address(api: Api) -> None:
     assert turned_away(api, said)
     # Those who were known before are served from an address that has nothing left.
     assert ask_as(api, world.second_token, said).status_code == 200
+
+
+UNCOUNTED = {"/healthz", "/readyz", "/webhooks/stripe"}
+"""What watches over us, and what must reach us."""
+
+
+@pytest.mark.parametrize(
+    "route", [route for route in ROUTES if route.needs == "nothing"], ids=lambda route: route.path
+)
+def test_whatever_is_open_to_all_is_counted_by_address(api: Api, route: Route) -> None:
+    """A page that is set in type costs more than a list."""
+    path = re.sub(r"\{.*?\}", "0" * 32, route.path)
+    for _ in range(3 * BURST):
+        answer = api.http.request(route.method, path)
+        if answer.status_code == 429:
+            break
+    assert (answer.status_code == 429) is (route.path not in UNCOUNTED)

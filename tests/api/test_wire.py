@@ -138,6 +138,33 @@ def test_a_body_that_is_too_large_is_refused_before_it_ends(calm_api: Api, frami
         assert (told.status, told.code) == (413, "body_too_large")
 
 
+@pytest.mark.parametrize(
+    "trailers",
+    [b"a: b\r\n" * 20_000, b"a: " + b"b" * 100_000 + END],
+    ids=["many", "one long one"],
+)
+def test_trailers_without_end_are_refused(calm_api: Api, trailers: bytes) -> None:
+    with line_to(calm_api.base_url) as line:
+        line.send(authorized(calm_api, POST), CHUNKED, END, b"0\r\n")
+        for at in range(0, len(trailers), 8_192):
+            line.send(trailers[at : at + 8_192])
+        told = line.answer()
+        assert (told.status, told.code) == (431, "headers_too_large")
+
+
+def test_a_trailer_is_no_header(calm_api: Api) -> None:
+    """Whoever sends a token so sends none."""
+    token = f"Authorization: {calm_api.auth()['Authorization']}\r\n".encode()
+    body = b"%x\r\n%b\r\n0\r\n" % (len(BODY), BODY)
+    for pieces in (
+        (POST, CHUNKED, END, body, token, END),
+        (POST + CHUNKED + END + body + token + END,),
+    ):
+        assert ask(calm_api, *pieces).code == "token_missing"
+    told = ask(calm_api, authorized(calm_api, POST), CHUNKED, END, body, b"X-Any: thing\r\n", END)
+    assert told.status == 200
+
+
 def test_who_expects_to_be_told_to_go_on_is(api: Api) -> None:
     with line_to(api.base_url) as line:
         line.send(order(api, b"Expect: 100-continue\r\n")[: -len(BODY)])

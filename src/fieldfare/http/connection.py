@@ -69,7 +69,9 @@ class Connection(PacedProtocol):
     _began_before: object = None
     """What was being read when the last piece came."""
     _head_bytes = 0
-    """Of a head that goes on, without the piece that it began in."""
+    """Of a head that goes on, without the piece that it began in; or of trailers."""
+    _is_body = False
+    """Whether the last piece held some of a body."""
     _looked_at: tuple[Awaited | None, object] = (None, None)
     _since = 0.0
 
@@ -92,13 +94,20 @@ class Connection(PacedProtocol):
         except httptools.HttpParserError as error:
             self._refuse(_why(error, bytes(data[: len(HTTP_2)])))
         else:
-            cycle = self._newest()
-            if cycle is None or cycle.scope is not self.scope:
-                goes_on = self.scope is self._began_before
-                self._head_bytes = self._head_bytes + len(data) if goes_on else 0
-                if self._head_bytes > limits.HEAD_BYTES + limits.URL_BYTES:
-                    self._refuse(_too_large(self.url))
+            self._count(len(data))
         return b""
+
+    def _count(self, size: int) -> None:
+        """Bound what the parser keeps: a head that goes on, or what follows a body as trailers."""
+        cycle = self._newest()
+        if cycle is not None and cycle.scope is self.scope:
+            goes_on, self._is_body = cycle.more_body and not self._is_body, False
+            most = limits.HEAD_BYTES
+        else:
+            goes_on, most = self.scope is self._began_before, limits.HEAD_BYTES + limits.URL_BYTES
+        self._head_bytes = self._head_bytes + size if goes_on else 0
+        if self._head_bytes > most:
+            self._refuse(_too_large(self.url))
 
     def _should_upgrade(self) -> bool:
         """Leave every request that offers another protocol to `_read_anew`, to answer it as usual.
@@ -113,7 +122,7 @@ class Connection(PacedProtocol):
             self._refuse(InvalidRequest("This is no proxy. Ask for a path.", code="invalid_http"))
             return
         head = [method, b" ", self.url, b" HTTP/", version.encode(), b"\r\n"]
-        for name, value in self.headers:
+        for name, value in self.scope["headers"]:
             if name != b"upgrade":
                 head += [name, b": ", value, b"\r\n"]
         self.parser = httptools.HttpRequestParser(self)
@@ -131,6 +140,13 @@ class Connection(PacedProtocol):
             raise _too_large(self.url)
         self._head_bytes = 0
         super().on_headers_complete()
+        # Trailers are nobody's headers: with them, a client would speak for the proxy before us.
+        self.headers = _Dropped()
+
+    def on_body(self, body: bytes) -> None:
+        """Some of a body is here."""
+        self._is_body = True
+        super().on_body(body)
 
     # What goes out.
 
@@ -232,6 +248,13 @@ class Connection(PacedProtocol):
             self.transport.abort()
         else:
             self.transport.close()
+
+
+class _Dropped(list[tuple[bytes, bytes]]):
+    """Takes headers and keeps none."""
+
+    def append(self, _: tuple[bytes, bytes]) -> None:
+        """Forget it."""
 
 
 def _bytes_of(headers: list[tuple[bytes, bytes]]) -> int:

@@ -46,6 +46,8 @@ class Route(msgspec.Struct, frozen=True):
     needs: Needs = "token"
     any_origin: bool = False
     """A public read: a browser may fetch it from any page."""
+    is_counted: bool = True
+    """Held against a rate limit; not what watches over us or must reach us."""
     is_order: bool = False
     """Refused unread while more orders wait than can be carried out in time."""
     find_ready: Callable[[Any], ReadyAnswer | None] | None = None
@@ -130,7 +132,7 @@ async def _with_token(request: Request[Any, Any, Any], route: Route) -> Response
 async def _open(request: Request[Any, Any, Any], route: Route) -> Response[Any]:
     edge = edge_of(request)
     principal = await _identify_if_any(edge, request)
-    if route.any_origin:
+    if route.is_counted:
         refusal = _refuse_reader(edge, request, principal)
         if refusal is not None:
             return problem_answer(refusal)

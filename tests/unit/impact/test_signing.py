@@ -53,6 +53,19 @@ def test_however_its_json_is_laid_out() -> None:
     assert verify_document(loose.encode(), KEYS) == BODY
 
 
+@pytest.mark.parametrize("name", [*json.loads(DOCUMENT)])
+def test_no_member_of_it_can_be_left_out(name: str) -> None:
+    left = {key: value for key, value in json.loads(DOCUMENT).items() if key != name}
+    assert fault(json.dumps(left).encode()) == "malformed"
+
+
+@pytest.mark.parametrize("name", [*json.loads(DOCUMENT)["certificate"]])
+def test_no_member_of_what_it_says_can_be_left_out(name: str) -> None:
+    said = json.loads(DOCUMENT)["certificate"]
+    del said[name]
+    assert fault(changed(certificate=said)) == "malformed"
+
+
 def test_no_bit_of_it_can_be_altered() -> None:
     assert "🌳".encode() in DOCUMENT
     for place in range(len(DOCUMENT)):

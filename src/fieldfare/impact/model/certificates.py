@@ -101,7 +101,7 @@ class SignedCertificate(
 ):
     """The document that is handed out: everything in it but the signature is signed."""
 
-    format: Literal["fieldfare-certificate-1"] = "fieldfare-certificate-1"
+    format: Literal["fieldfare-certificate-1"]
     kid: str
     certificate: CertificateBody
     signature: str

@@ -107,6 +107,8 @@ class LiveCertificateDesk(LiveCatalogDesk):
         certificate = found.shown(projects, self.public_url)
         if self.signer is None or certificate.state == "refunded":
             return certificate
+        if self.signer.kid in (await self.certificate_keys.current()).withdrawn:
+            return certificate
         body = body_of(certificate, found.edition.purchaser_hash, issuer=self.public_url)
         return msgspec.structs.replace(certificate, signed=self.signer.sign(body))
 

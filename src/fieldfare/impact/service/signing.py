@@ -156,7 +156,9 @@ def sample_document(body: CertificateBody) -> SignedCertificate:
 
 
 def _signed(key: Ed25519PrivateKey, kid: str, body: CertificateBody) -> SignedCertificate:
-    unsigned = SignedCertificate(kid=kid, certificate=body, signature="")
+    unsigned = SignedCertificate(
+        format="fieldfare-certificate-1", kid=kid, certificate=body, signature=""
+    )
     return msgspec.structs.replace(
         unsigned, signature=_base64url(key.sign(canonical_form(unsigned)))
     )

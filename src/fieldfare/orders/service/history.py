@@ -6,7 +6,7 @@ ordered while it is read belongs to the next reading.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Protocol, TypeVar
@@ -31,6 +31,7 @@ from fieldfare.orders.model import (
 from fieldfare.orders.service.find import find_purchase_id
 
 RowT = TypeVar("RowT", LineRow, PurchaseRow)
+TextsT = TypeVar("TextsT")
 RECENT = timedelta(days=366)
 CLOCKS_APART = timedelta(days=1)
 """By how much the clock of whoever drew an id may be ahead of ours."""
@@ -39,6 +40,11 @@ LOOKED_AT = 100_000
 HIGHEST_ID = UUID(int=2**128 - 1)
 TEXT_ROWS = 2_000
 """Of one page of a whole list: about 1.2 MB."""
+TEXT_BYTES = 4 * 1024 * 1024
+"""A page that comes to more is written again in pages of `FEW_ROWS`."""
+FEW_ROWS = 50
+"""With the longest notes and metadata about 3 MB."""
+UNBOUNDED = 2**31 - 1
 PAGES_AHEAD = 2
 """Of one list, being written while the one before is sent."""
 PAGES_AT_ONCE = 4
@@ -139,30 +145,49 @@ async def write_offsets(
     ahead of the reader: rows that are made into objects first take ten times as long.
     """
 
-    async def write(ids: IdRange) -> OffsetTexts:
+    async def write(ids: IdRange, most_bytes: int = TEXT_BYTES) -> OffsetTexts | None:
         async with turns, connection(db) as conn:
-            return await store.write_offset_texts(conn, account_id, wanted, ids, standings, labels)
+            return await store.write_offset_texts(
+                conn, account_id, wanted, ids, standings, labels, most_bytes=most_bytes
+            )
 
-    under_way: deque[asyncio.Task[OffsetTexts]] = deque()
+    async with connection(db) as conn:
+        whole = await beginning.ids(conn, wanted, before_id)
+    async for ids, page in _ahead(_pages(db, account_id, whole, TEXT_ROWS), write):
+        if page is not None:
+            yield page
+            continue
+        async for few in _pages(db, account_id, ids, FEW_ROWS):
+            small = await write(few, UNBOUNDED)
+            assert small is not None, "it was not to be bounded"
+            yield small
+
+
+async def _ahead(
+    ranges: AsyncIterator[IdRange], write: Callable[[IdRange], Coroutine[None, None, TextsT]]
+) -> AsyncGenerator[tuple[IdRange, TextsT], None]:
+    """What is written of each range, in order, while what was written before is used."""
+    under_way: deque[tuple[IdRange, asyncio.Task[TextsT]]] = deque()
     try:
-        async with connection(db) as conn:
-            whole = await beginning.ids(conn, wanted, before_id)
-        async for ids in _pages(db, account_id, whole):
-            under_way.append(asyncio.create_task(write(ids)))
+        async for ids in ranges:
+            under_way.append((ids, asyncio.create_task(write(ids))))
             if len(under_way) > PAGES_AHEAD:
-                yield await under_way.popleft()
+                first, task = under_way.popleft()
+                yield first, await task
         while under_way:
-            yield await under_way.popleft()
+            first, task = under_way.popleft()
+            yield first, await task
     finally:
-        for task in under_way:
+        for _, task in under_way:
             task.cancel()
+        await asyncio.gather(*(task for _, task in under_way), return_exceptions=True)
 
 
-async def _pages(db: Database, account_id: int, left: IdRange) -> AsyncIterator[IdRange]:
-    """Where the pages of an account's offset lines lie, newest first."""
+async def _pages(db: Database, account_id: int, left: IdRange, rows: int) -> AsyncIterator[IdRange]:
+    """Where the pages of so many of an account's offset lines lie, newest first."""
     while True:
         async with connection(db) as conn:
-            cut = await store.find_cut(conn, account_id, left, rows=TEXT_ROWS)
+            cut = await store.find_cut(conn, account_id, left, rows=rows)
         yield IdRange(from_id=cut or left.from_id, before_id=left.before_id)
         if cut is None:
             return

@@ -81,8 +81,13 @@ async def write_offset_texts(
     ids: IdRange,
     standings: Sequence[Standing],
     labels: LineLabels,
-) -> OffsetTexts:
-    """Offset lines of some standings, of whatever metadata, as the list shows them."""
+    *,
+    most_bytes: int,
+) -> OffsetTexts | None:
+    """Offset lines of some standings, of whatever metadata, as the list shows them.
+
+    None if they come to more than `most_bytes`.
+    """
     row = await _queries.write_offset_texts(
         conn,
         account_id=account_id,
@@ -94,7 +99,10 @@ async def write_offset_texts(
         project_ids=list(labels.projects),
         projects=list(labels.projects.values()),
         certificates_at=labels.certificates_at,
+        most_bytes=most_bytes,
     )
+    if not row["is_given"]:
+        return None
     return OffsetTexts(
         certified=row["certified"] or b"", uncertified=row["uncertified"] or b"", ids=ids
     )

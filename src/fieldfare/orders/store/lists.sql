@@ -71,82 +71,88 @@ limit 1;
 -- between them, newest first, apart for lines that are certified in some way and those that are not.
 -- What all lines of an order share is written once an order. A page is what lies between two cuts.
 -- `textsend` gives the text as it would be sent; `convert_to` would read it all once more.
+-- A page of more than `most_bytes` is not given: notes and metadata may be a hundred times a line.
 select
-    textsend(string_agg(t.line, ',' order by t.id desc) filter (where t.is_certified)) as certified,
-    textsend(string_agg(t.line, ',' order by t.id desc) filter (where not t.is_certified))
-        as uncertified
+    p.is_given,
+    case when p.is_given then textsend(p.certified) end as certified,
+    case when p.is_given then textsend(p.uncertified) end as uncertified
 from (
-    select l.id, l.standing <> 'uncertified' as is_certified,
-        concat(
-            '{"id":"', l.id, o.group_to_tons, trim_scale(l.mass_mg * 0.000000001),
-            ',"amount_paid_by_customer":', trim_scale(l.billed_micro * 0.000001),
-            o.currency_to_project,
-            coalesce(
-                (:projects::text[])[array_position(:project_ids::integer[], l.project_id)],
-                concat(l.project_id, ',"project_name":"Project ', l.project_id, '"')
-            ),
-            ',"certification_status":', to_json(l.certification_status),
-            ',"standing":"', l.standing, o.source_to_metadata,
-            case
-                when l.refunded_mg = 0 and l.refunded_at is null then o.nothing_refunded
-                else concat(
-                    ',"refunded_at":',
-                    coalesce(
-                        to_json(
-                            to_char(
-                                l.refunded_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
-                            )
-                        ),
-                        'null'
-                    ),
-                    o.certificate, trim_scale(l.refunded_mg * 0.000000001), '}'
-                )
-            end
-        ) as line
+    select coalesce(sum(octet_length(t.line)), 0) <= :most_bytes as is_given,
+        string_agg(t.line, ',' order by t.id desc) filter (where t.is_certified) as certified,
+        string_agg(t.line, ',' order by t.id desc) filter (where not t.is_certified) as uncertified
     from (
-        select l.id, l.purchase_id, l.created_at, l.mass_mg, l.billed_micro, l.project_id,
-            l.certification_status, l.standing, l.refunded_at, l.refunded_mg
-        from orders.line l
-        where l.account_id = :account_id and l.kind = 'offset'
-            and l.id < :before_id and l.id >= :from_id
-            and l.created_at >= :created_after and l.created_at < :created_before
-        order by l.id desc
-        offset 0
-    ) as l
-    cross join lateral (
-        select
+        select l.id, l.standing <> 'uncertified' as is_certified,
             concat(
-                '","order_group_id":', to_json(coalesce(p.charge_id, p.id::text)), ',"created_at":"',
-                to_char(l.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-                '","tons":'
-            ) as group_to_tons,
-            concat(
-                ',"charge_currency":"', p.currency, '","note":', coalesce(to_json(y.note), 'null'),
-                ',"portfolio_id":', coalesce(p.portfolio_id::text, 'null'), ',"project_id":'
-            ) as currency_to_project,
-            concat(
-                '","source":', to_json(p.source), ',"payment_method":"', p.payment_method,
-                '","on_behalf_of_name":', coalesce(to_json(y.on_behalf_of_name), 'null'),
-                ',"on_behalf_of_email":', coalesce(to_json(y.on_behalf_of_email), 'null'),
-                ',"metadata":', coalesce(y.metadata, '{}')
-            ) as source_to_metadata,
-            concat(
-                ',"refunded_at":null,"certificate_url":"', s.certificate, '","refunded_tons":0}'
-            ) as nothing_refunded,
-            concat(',"certificate_url":"', s.certificate, '","refunded_tons":') as certificate
-        from orders.purchase p
+                '{"id":"', l.id, o.group_to_tons, trim_scale(l.mass_mg * 0.000000001),
+                ',"amount_paid_by_customer":', trim_scale(l.billed_micro * 0.000001),
+                o.currency_to_project,
+                coalesce(
+                    (:projects::text[])[array_position(:project_ids::integer[], l.project_id)],
+                    concat(l.project_id, ',"project_name":"Project ', l.project_id, '"')
+                ),
+                ',"certification_status":', to_json(l.certification_status),
+                ',"standing":"', l.standing, o.source_to_metadata,
+                case
+                    when l.refunded_mg = 0 and l.refunded_at is null then o.nothing_refunded
+                    else concat(
+                        ',"refunded_at":',
+                        coalesce(
+                            to_json(
+                                to_char(
+                                    l.refunded_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+                                )
+                            ),
+                            'null'
+                        ),
+                        o.certificate, trim_scale(l.refunded_mg * 0.000000001), '}'
+                    )
+                end
+            ) as line
+        from (
+            select l.id, l.purchase_id, l.created_at, l.mass_mg, l.billed_micro, l.project_id,
+                l.certification_status, l.standing, l.refunded_at, l.refunded_mg
+            from orders.line l
+            where l.account_id = :account_id and l.kind = 'offset'
+                and l.id < :before_id and l.id >= :from_id
+                and l.created_at >= :created_after and l.created_at < :created_before
+            order by l.id desc
+            offset 0
+        ) as l
         cross join lateral (
-            select concat(
-                :certificates_at::text, replace(p.certificate_slug::text, '-', '')
-            ) as certificate
-        ) as s
-        left join orders.party y on y.purchase_id = p.id
-        where p.id = l.purchase_id
-        -- A fence, like the one above: without them the lines are sorted, and each looks its order up.
-        offset 0
-    ) as o
-    where l.standing = any(:standings::text[])
-) as t;
+            select
+                concat(
+                    '","order_group_id":', to_json(coalesce(p.charge_id, p.id::text)), ',"created_at":"',
+                    to_char(l.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+                    '","tons":'
+                ) as group_to_tons,
+                concat(
+                    ',"charge_currency":"', p.currency, '","note":', coalesce(to_json(y.note), 'null'),
+                    ',"portfolio_id":', coalesce(p.portfolio_id::text, 'null'), ',"project_id":'
+                ) as currency_to_project,
+                concat(
+                    '","source":', to_json(p.source), ',"payment_method":"', p.payment_method,
+                    '","on_behalf_of_name":', coalesce(to_json(y.on_behalf_of_name), 'null'),
+                    ',"on_behalf_of_email":', coalesce(to_json(y.on_behalf_of_email), 'null'),
+                    ',"metadata":', coalesce(y.metadata, '{}')
+                ) as source_to_metadata,
+                concat(
+                    ',"refunded_at":null,"certificate_url":"', s.certificate, '","refunded_tons":0}'
+                ) as nothing_refunded,
+                concat(',"certificate_url":"', s.certificate, '","refunded_tons":') as certificate
+            from orders.purchase p
+            cross join lateral (
+                select concat(
+                    :certificates_at::text, replace(p.certificate_slug::text, '-', '')
+                ) as certificate
+            ) as s
+            left join orders.party y on y.purchase_id = p.id
+            where p.id = l.purchase_id
+            -- A fence, like the one above: without them the lines are sorted, and each looks its order up.
+            offset 0
+        ) as o
+        where l.standing = any(:standings::text[])
+    ) as t
+) as p;
 
 -- name: list_lines_of_purchase
 -- The lines of one purchase of an account, newest first.
