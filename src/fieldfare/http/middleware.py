@@ -52,6 +52,8 @@ class Lines:
     """Lines on stdout; those of one step of the event loop leave together, at its end."""
 
     def __init__(self) -> None:
+        # As it is now: a command that runs in the same process may put another in its place.
+        self._stream = sys.stdout.buffer
         self._waiting: list[bytes] = []
 
     def write(self, line: bytes) -> None:
@@ -62,8 +64,8 @@ class Lines:
 
     def _send(self) -> None:
         waiting, self._waiting = self._waiting, []
-        sys.stdout.buffer.write(b"".join(waiting))
-        sys.stdout.buffer.flush()
+        self._stream.write(b"".join(waiting))
+        self._stream.flush()
 
 
 class RequestLog:
