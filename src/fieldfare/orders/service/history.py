@@ -38,14 +38,14 @@ CLOCKS_APART = timedelta(days=1)
 LOOKED_AT = 100_000
 """How far back among all orders recent ones are looked for."""
 HIGHEST_ID = UUID(int=2**128 - 1)
-TEXT_ROWS = 2_000
-"""Of one page of a whole list: about 1.2 MB."""
+TEXT_ROWS = 4_000
+"""Of one page of a whole list: about 2.4 MB."""
 TEXT_BYTES = 4 * 1024 * 1024
 """A page that comes to more is written again in pages of `FEW_ROWS`."""
 FEW_ROWS = 50
 """With the longest notes and metadata about 3 MB."""
 UNBOUNDED = 2**31 - 1
-PAGES_AHEAD = 2
+PAGES_AHEAD = 1
 """Of one list, being written while the one before is sent."""
 PAGES_AT_ONCE = 4
 """Of all lists of a process: each takes a database connection, and orders need some too."""

@@ -151,6 +151,8 @@ from (
             offset 0
         ) as o
         where l.standing = any(:standings::text[])
+        -- The text of a line is made once, though three sums take it.
+        offset 0
     ) as t
 ) as p;
 
