@@ -19,6 +19,7 @@ import httpx
 import pytest
 import structlog
 import uvloop
+from hypothesis import settings
 
 from fieldfare.db.migrate import migrate
 from fieldfare.db.pool import Database, open_database
@@ -37,6 +38,10 @@ from tests.support.world import World, build_world, make_world
 # the system's takes, and there is nobody on it.
 os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "support" / "nobody.pem")
 os.environ.pop("SSL_CERT_DIR", None)
+
+# How long an example takes says nothing on a machine that has other work.
+settings.register_profile("fieldfare", deadline=None)
+settings.load_profile("fieldfare")
 
 
 def pytest_collection_finish() -> None:
