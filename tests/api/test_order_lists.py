@@ -242,3 +242,21 @@ def test_head_and_options(history: History, listing: OrderList) -> None:
     assert "access-control-allow-origin" not in options.headers
     refused = assert_refused(api.http.delete(listing.path), 405, "method_not_allowed")
     assert refused
+
+
+def test_before_there_is_any_order_every_list_is_empty_and_then_it_has_the_first(
+    own_api: Api,
+) -> None:
+    offsets = "/api/offset-orders"
+    for query in ({}, {"limit": 5}, {"created_after": "9998-01-01"}, {"cursor": LOWEST}):
+        for listing in LISTS:
+            assert listing.rows(own_api, **query) == []
+        body = own_api.get(offsets, **query).json()
+        assert body["offsetOrders"] == body["uncertifiedOffsetOrders"] == []
+    plant(own_api)
+    own_api.order()
+    give(own_api)
+    for query in ({}, {"limit": 50}):
+        for listing in LISTS:
+            assert listing.rows(own_api, **query)
+        assert own_api.get(offsets, **query).json()["offsetOrders"]

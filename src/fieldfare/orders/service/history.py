@@ -65,21 +65,20 @@ class Beginning:
     def __init__(self) -> None:
         self._first_id: UUID | None = None
 
-    async def first_id(self, conn: Connection) -> UUID:
-        """No order, and no line of one, has a lower id."""
+    async def first_id(self, conn: Connection) -> UUID | None:
+        """No order, and no line of one, has a lower id; None before there is an order."""
         if self._first_id is None:
             found = await store.find_first(conn)
-            if found is None:
-                return HIGHEST_ID
-            # Who drew an id just before may have come just after.
-            self._first_id = floor_id(max(instant_of(found) - CLOCKS_APART, EARLIEST))
+            if found is not None:
+                # Who drew an id just before may have come just after.
+                self._first_id = floor_id(max(instant_of(found) - CLOCKS_APART, EARLIEST))
         return self._first_id
 
     async def ids(self, conn: Connection, wanted: RowsWanted, before_id: UUID) -> IdRange:
         """Where rows can lie: between the first order and now, so that no other month is opened."""
         ahead = floor_id(datetime.now(UTC) + CLOCKS_APART)
         return IdRange(
-            from_id=max(wanted.from_id, await self.first_id(conn)),
+            from_id=max(wanted.from_id, await self.first_id(conn) or ahead),
             before_id=min(before_id, wanted.to_id, ahead),
         )
 
