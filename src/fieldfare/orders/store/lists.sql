@@ -35,11 +35,21 @@ from (
     order by id desc
     limit :at_most::integer
 ) as l
-left join orders.purchase p
-    on p.id = l.purchase_id and p.id >= :bought_from_id and p.id < :before_id
-left join orders.party y
-    on y.purchase_id = l.purchase_id and y.purchase_id >= :bought_from_id
-    and y.purchase_id < :before_id
+-- Fences: without them all orders between the bounds are read and joined, whosever they are.
+left join lateral (
+    select p.charge_id, p.charge_minor, p.currency, p.portfolio_id, p.source, p.payment_method,
+        p.certificate_slug
+    from orders.purchase p
+    where p.id = l.purchase_id and p.id >= :bought_from_id and p.id < :before_id
+    offset 0
+) as p on true
+left join lateral (
+    select y.note, y.on_behalf_of_name, y.on_behalf_of_email, y.metadata
+    from orders.party y
+    where y.purchase_id = l.purchase_id and y.purchase_id >= :bought_from_id
+        and y.purchase_id < :before_id
+    offset 0
+) as y on true
 order by l.id desc;
 
 -- name: list_bought
