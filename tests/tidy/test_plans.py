@@ -193,6 +193,15 @@ def test_an_account_that_has_all_rows_misleads_no_plan(
     assert expected * 20 < updated.rowcount
 
 
+@pytest.mark.parametrize("name", ["orders.list_lines", "orders.write_offset_texts"])
+def test_a_page_looks_its_orders_up(name: str, crowded: psycopg.Connection) -> None:
+    """A join of all orders between two ids would read those of every account."""
+    (query,) = (query for query in ON_REQUESTS if query.full_name == name)
+    kinds = {node["Node Type"] for node, _ in nodes_of(plan_of(crowded, query))}
+    assert "Nested Loop" in kinds
+    assert not kinds & {"Hash Join", "Merge Join"}
+
+
 def test_every_function_that_a_request_calls_is_looked_into() -> None:
     called = set().union(*(lent_functions(query.sql) for query in ON_REQUESTS))
     assert called == set().union(*map(lent_functions, FUNCTION_CALLS))
