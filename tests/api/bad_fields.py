@@ -78,10 +78,10 @@ TONS = [
 ]  # fmt: skip
 PORTFOLIO = [
     *(bad("portfolioId", text, "portfolio_not_found") for text in (
-        "9999", "0", "-1", "2147483648", "1e20",
+        "9999", "0", "-1", "-1e20", "2147483648", str(2**53 - 1),
     )),
     *(bad("portfolioId", text, "invalid_integer") for text in (
-        "1.5", "true", '"abc"', "1e400", "1" * 31,
+        "1.5", "true", '"abc"', "1e400", "1e20", str(2**53), "1" * 31,
     )),
     bad("portfolioId", '"12"', "invalid_integer", only_json=True),
     bad("portfolioId", "[12]", "invalid_integer", only_json=True),
@@ -142,7 +142,10 @@ PRICES = [
             "-1e20",
         )
     ),
-    *(bad("maxAmountCharged", text, "invalid_integer") for text in ("1.5", '"ten"', "true")),
+    *(
+        bad("maxAmountCharged", text, "invalid_integer")
+        for text in ("1.5", '"ten"', "true", str(2**53), "1" * 31)
+    ),
     bad("maxAmountCharged", f'"{PRICE_CENTS}"', "invalid_integer", only_json=True),
     Bad({"tons": "0.01", "paymentMethod": '"stripe"'}, "below_minimum", "tons"),
     Bad({"tons": "0.01", "paymentMethod": None}, "below_minimum", "tons"),

@@ -92,7 +92,7 @@ def test_a_limit_over_200_is_clamped(api: Api) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *(("limit", value) for value in ("0", "-1", "abc", "1.5", "１", "1" * 31)),
+        *(("limit", value) for value in ("0", "-1", "abc", "1.5", "１")),
         *(("offset", value) for value in ("-1", "abc", "1.5", "0x1")),
     ],
 )

@@ -167,7 +167,7 @@ def test_the_whole_history_is_streamed_newest_first(history: tuple[Api, list[Any
     assert body["offsetOrders"][0]["created_at"] == placed_last
 
 
-@pytest.mark.parametrize("limit", [41, 100, 419, 420, 421, 1000, 5000, 10**12])
+@pytest.mark.parametrize("limit", [41, 100, 419, 420, 421, 1000, 5000, 10**12, 10**40])
 def test_pages_cover_the_history_exactly_once(history: tuple[Api, list[Any]], limit: int) -> None:
     api, _ = history
     pages = [listed(api, limit=limit)]
@@ -196,7 +196,7 @@ def test_without_a_limit_a_cursor_gives_all_the_rest(history: tuple[Api, list[An
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *(("limit", value) for value in ("0", "-1", "abc", "1.5", "１", "0x5", "1" * 31)),
+        *(("limit", value) for value in ("0", "-1", "abc", "1.5", "１", "0x5")),
         *(("cursor", value) for value in ("x", "1", "019a0000", "%00", "a" * 3_000)),
         *((name, value) for name in ("created_after", "created_before") for value in (
             "yesterday", "1700000000", "2026-13-01", "2026-02-30", "2026-01-01T00:00:00",

@@ -79,7 +79,7 @@ def test_the_whole_list_is_streamed_newest_first(history: History, listing: Orde
 
 
 @each()
-@pytest.mark.parametrize("limit", [5, 20, 21, 22, 62, 63, 1000, 5000, 10**12])
+@pytest.mark.parametrize("limit", [5, 20, 21, 22, 62, 63, 1000, 5000, 10**12, 10**40])
 def test_pages_cover_the_list_exactly_once(
     history: History, listing: OrderList, limit: int
 ) -> None:
@@ -188,7 +188,7 @@ def test_an_order_group_that_is_not_there_is_empty(
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *(("limit", value) for value in ("0", "-1", "abc", "1.5", "1" * 31)),
+        *(("limit", value) for value in ("0", "-1", "abc", "1.5")),
         *(("cursor", value) for value in ("x", "1", "%00", "test_to_" + "0" * 32)),
         ("created_after", "yesterday"),
         ("created_before", "2026-13-01"),

@@ -146,7 +146,7 @@ BAD = [
         ("1.5", "invalid_integer"), ("true", "invalid_integer"), ('"2"', "invalid_integer"),
         ("[2]", "invalid_integer"), ("1e400", "invalid_integer"),
         ("7", "project_not_found"), ("2147483647", "project_not_found"),
-        ("2147483648", "project_not_found"), ("1e99", "project_not_found"),
+        ("2147483648", "project_not_found"), (str(2**53), "invalid_integer"),
         ("30", "use_tree_orders"),
     )),
     *(("amountInUsdCents", text, code) for text, code in (

@@ -34,6 +34,7 @@ Metadata: TypeAlias = Annotated[
     dict[MetadataKey, MetadataValue], Meta(max_length=limits.METADATA_PAIRS)
 ]
 Note: TypeAlias = Annotated[str, Meta(max_length=limits.NOTE_CHARACTERS, pattern=WITH_LINES)]
+Exact: TypeAlias = Annotated[int, Meta(ge=1, le=limits.EXACT_INTEGER)]
 Trees: TypeAlias = Annotated[int, Meta(ge=1, le=limits.ORDER_TREES)]
 
 
@@ -43,7 +44,7 @@ class EveryOrder(msgspec.Struct, rename="camel", kw_only=True):
     payment_method: Literal["stripe", "credits"] | None = "stripe"
     dry_run: bool | None = False
     send_receipt_email: bool | None = False
-    max_amount_charged: Annotated[int, Meta(ge=1)] | UnsetType | None = UNSET
+    max_amount_charged: Exact | UnsetType | None = UNSET
     on_behalf_of_name: (
         Annotated[Line, Meta(max_length=limits.ON_BEHALF_OF_NAME_CHARACTERS)] | UnsetType | None
     ) = UNSET
@@ -59,7 +60,7 @@ class OffsetOrder(EveryOrder, rename="camel", kw_only=True):
 
     # Half a milligram is rounded up to one.
     tons: Annotated[float, Meta(ge=0.5 / MG_PER_TONNE, le=MAX_ORDER_TONNES)]
-    portfolio_id: Annotated[int, Meta(ge=1)] | UnsetType | None = UNSET
+    portfolio_id: Exact | UnsetType | None = UNSET
 
 
 class TreeOrder(EveryOrder, rename="camel", kw_only=True):
@@ -77,7 +78,7 @@ class TreePreview(msgspec.Struct, rename="camel"):
 class ProjectOrder(EveryOrder, rename="camel", kw_only=True):
     """The body of `POST /api/project-orders`."""
 
-    project_id: Annotated[int, Meta(ge=1)]
+    project_id: Exact
     amount_in_usd_cents: Annotated[
         int, Meta(ge=limits.PROJECT_ORDER_LEAST_CENTS, le=limits.PROJECT_ORDER_MOST_CENTS)
     ]

@@ -189,6 +189,17 @@ class Fields(ABC):
                 param=name,
             ) from error
 
+    def exact_integer(self, name: str) -> int | None:
+        """A whole number with no bound of its own: at most what any client holds exactly."""
+        value = self.integer(name)
+        if value is not None and value > limits.EXACT_INTEGER:
+            raise InvalidRequest(
+                f"{name} must be a whole number of at most {limits.EXACT_INTEGER}.",
+                code="invalid_integer",
+                param=name,
+            )
+        return value
+
     def clean(self, name: str, *, max_characters: int, lines: bool = False) -> str | None:
         """A text field, normalised and checked; see `kernel.text`."""
         value = self.text(name)

@@ -9,6 +9,8 @@ HEAD_SECONDS = 10
 BODY_SECONDS = 30
 IDLE_SECONDS = 75
 LINGER_SECONDS = 5
+# Beyond it a double, which is what many clients read a number as, skips whole numbers.
+EXACT_INTEGER = 2**53 - 1
 NOTE_CHARACTERS = 10_000
 ON_BEHALF_OF_NAME_CHARACTERS = 200
 ON_BEHALF_OF_EMAIL_CHARACTERS = 320

@@ -12,10 +12,11 @@ import msgspec
 from msgspec import Meta
 
 from fieldfare.catalog.model import Standing
+from fieldfare.kernel.limits import EXACT_INTEGER
 
 CertificateState: TypeAlias = Literal["genuine", "refunded", "replaced"]
 """Of an edition: it holds, all of its order was given back, or a newer edition holds."""
-Whole: TypeAlias = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+Whole: TypeAlias = Annotated[int, Meta(ge=0, le=EXACT_INTEGER)]
 """What every reader of JSON has exactly (RFC 7493, section 2.2)."""
 Fault: TypeAlias = Literal[
     "malformed", "unknown_key", "withdrawn_key", "altered", "sample", "not_on_record",

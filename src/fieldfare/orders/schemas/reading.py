@@ -97,13 +97,13 @@ def _read_mass_mg(fields: Fields) -> int:
 
 
 def _read_portfolio_id(fields: Fields) -> int | None:
-    value = fields.integer("portfolioId")
+    value = fields.exact_integer("portfolioId")
     # An id beyond the column's range names nothing; 0 names nothing either and fits.
     return value if value is None or 0 < value <= MAX_ID else 0
 
 
 def _read_project_id(fields: Fields) -> int:
-    value = fields.integer("projectId")
+    value = fields.exact_integer("projectId")
     if value is None:
         raise ProjectIdRefused(
             "projectId is required: the project that the amount is for, for instance 1.",
@@ -140,7 +140,7 @@ def _read_payment_method(fields: Fields) -> PaymentMethod:
 
 
 def _read_price_cap(fields: Fields) -> int | None:
-    cap = fields.integer("maxAmountCharged")
+    cap = fields.exact_integer("maxAmountCharged")
     return None if cap is None else max(-1, min(cap, MAX_AMOUNT))
 
 
