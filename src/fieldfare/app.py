@@ -12,7 +12,6 @@ from litestar.datastructures import State
 from litestar.plugins import PluginProtocol
 from litestar.plugins.core import MsgspecDIPlugin
 from litestar.static_files import create_static_files_router
-from litestar.types import ASGIApp
 
 from fieldfare.accounts.service import find_principal
 from fieldfare.catalog.service import CatalogueCache, preset_catalogue
@@ -25,9 +24,10 @@ from fieldfare.http.edge import Edge, handlers_of
 from fieldfare.http.limits.buckets import SharedBuckets
 from fieldfare.http.limits.gate import Gate
 from fieldfare.http.limits.heartbeat import Heartbeat, beating
-from fieldfare.http.middleware import RequestLog
-from fieldfare.http.ready import ReadyAnswers
+from fieldfare.http.middleware import Journal, RequestLog
+from fieldfare.http.ready import FindReady, ReadyAnswers
 from fieldfare.http.refusals import EXCEPTION_HANDLERS
+from fieldfare.http.server import Application
 from fieldfare.impact.errors import CertificateKeyRefused
 from fieldfare.impact.service.certificates import LiveCertificateDesk
 from fieldfare.impact.service.feed import FeedCache, FeedDesk
@@ -64,7 +64,7 @@ class LiveDesk(
 @asynccontextmanager
 async def create_app(
     settings: Settings, *, is_stopping: Callable[[], bool] = lambda: False
-) -> AsyncIterator[ASGIApp]:
+) -> AsyncIterator[Application]:
     """The application for `settings`, connected for as long as the block runs.
 
     Once `is_stopping`, and while the shop is closed, every request is refused with 503.
@@ -72,19 +72,29 @@ async def create_app(
     Raises `SettingsRefused` or `MigrationRefused` if it cannot be: one line with the next step.
     """
     async with _open_edge(settings, is_stopping) as edge:
-        ready = {
-            route.path: partial(route.find_ready, edge.live_desk)
-            for route in ROUTES
-            if route.find_ready is not None
-        }
+        journal = Journal(is_written=settings.log_level in {"debug", "info"}, paths=PATHS)
         door = Door(
-            ReadyAnswers(_litestar(edge), ready, edge.gate.refuse_stranger),
+            _litestar(edge),
             is_stopping=is_stopping,
             is_closed=lambda: edge.feed.is_closed,
             why_busy=edge.live_desk.commits.why_busy,
             order_paths=ORDER_PATHS,
         )
-        yield RequestLog(door, is_written=settings.log_level in {"debug", "info"}, paths=PATHS)
+        ready = ReadyAnswers(
+            {} if settings.traces_url else _finders(edge),
+            gate=edge.gate,
+            journal=journal,
+            is_serving=lambda: not (is_stopping() or edge.feed.is_closed),
+        )
+        yield Application(RequestLog(door, journal), ready)
+
+
+def _finders(edge: Edge) -> dict[str, FindReady]:
+    return {
+        route.path: partial(route.find_ready, edge.live_desk)
+        for route in ROUTES
+        if route.find_ready is not None
+    }
 
 
 class Lean(Litestar):

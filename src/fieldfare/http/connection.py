@@ -8,7 +8,8 @@ right costs nothing for it: who keeps us waiting is found by `look`, once a seco
 uvicorn knows of each connection anyway.
 """
 
-from typing import ClassVar, Literal
+import asyncio
+from typing import Any, ClassVar, Literal, cast
 from uuid import uuid4
 
 import httptools
@@ -16,7 +17,9 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from fieldfare.http.encoding import CONTENT_TYPE, encode_problem
+from fieldfare.http.joined_writes import JoinedWrites
 from fieldfare.http.pace import PacedProtocol
+from fieldfare.http.ready import ReadyAnswers
 from fieldfare.kernel import limits
 from fieldfare.kernel.errors import InvalidRequest, ProblemError
 
@@ -74,6 +77,11 @@ class Connection(PacedProtocol):
     """Whether the last piece held some of a body."""
     _looked_at: tuple[Awaited | None, object] = (None, None)
     _since = 0.0
+
+    def __init__(self, *args: Any, ready: ReadyAnswers, **more: Any) -> None:
+        """As uvicorn makes it; `ready` may answer before there is a task."""
+        super().__init__(*args, **more)
+        self._ready = ready
 
     # What comes in.
 
@@ -139,9 +147,37 @@ class Connection(PacedProtocol):
         ):
             raise _too_large(self.url)
         self._head_bytes = 0
+        if self._ready.is_of(self.url) and self._answer_at_once():
+            return
         super().on_headers_complete()
         # Trailers are nobody's headers: with them, a client would speak for the proxy before us.
         self.headers = _Dropped()
+
+    def _answer_at_once(self) -> bool:
+        """Send what is ready, unless something is under way or the request is not a plain one."""
+        cycle, parser = self._newest(), self.parser
+        if (
+            (cycle is not None and not cycle.response_complete)
+            or self.flow.write_paused
+            or self.transport.is_closing()
+            or parser.get_method() != b"GET"
+            or parser.get_http_version() != "1.1"
+            or not parser.should_keep_alive()
+            or parser.should_upgrade()
+        ):
+            return False
+        found = self._ready.find(self.scope, self.url)
+        if found is None:
+            return False
+        rest_of_head, body = found
+        lines = [
+            name + b": " + value + b"\r\n" for name, value in self.server_state.default_headers
+        ]
+        head = b"".join([STATUS_LINE[200], *lines, rest_of_head])
+        cast("JoinedWrites", self.transport).write_answer(head, body)
+        self.cycle = _Answered(self.scope)
+        self.server_state.total_requests += 1
+        return True
 
     def on_body(self, body: bytes) -> None:
         """Some of a body is here."""
@@ -248,6 +284,19 @@ class Connection(PacedProtocol):
             self.transport.abort()
         else:
             self.transport.close()
+
+
+class _Answered(RequestResponseCycle):
+    """A request without a body that was answered as soon as it was read."""
+
+    disconnected = False
+    more_body = False
+    response_complete = True
+    message_event = asyncio.Event()
+    """Nobody waits for it."""
+
+    def __init__(self, scope: Any) -> None:
+        self.scope = scope
 
 
 class _Dropped(list[tuple[bytes, bytes]]):

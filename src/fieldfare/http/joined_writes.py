@@ -37,6 +37,11 @@ class JoinedWrites:
         else:
             self._transport.write(data)
 
+    def write_answer(self, head: bytes, body: bytes) -> None:
+        """Send an answer that is whole, after what is held."""
+        self._send_held()
+        self._transport.writelines((head, body))
+
     def close(self) -> None:
         """Send what is held, and close once all is sent."""
         self._send_held()

@@ -10,6 +10,7 @@ import random
 import re
 import sys
 import time
+from collections.abc import Iterable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from urllib.parse import quote
@@ -68,25 +69,42 @@ class Lines:
         self._stream.flush()
 
 
-class RequestLog:
-    """The outermost layer of the application; `is_written` says whether lines are wanted.
+class Journal:
+    """What is kept of every request: a count, and a line if `is_written`.
 
     `paths` are the routes that have no parameter.
     """
 
-    def __init__(
-        self, app: ASGIApp, *, is_written: bool = True, paths: frozenset[str] = frozenset()
-    ) -> None:
-        self._app = app
+    def __init__(self, *, is_written: bool = True, paths: frozenset[str] = frozenset()) -> None:
         self._paths = paths
         self._lines = Lines() if is_written else None
+
+    def route_of(self, scope: HTTPScope) -> str:
+        """What serves this path, with names in the place of its parameters."""
+        path = scope["path"]
+        return path if path in self._paths else scope.get("path_template") or NO_ROUTE
+
+    def keep(self, scope: HTTPScope, status: int, took_s: float, sent_id: bytes) -> None:
+        """Take down that a request was answered."""
+        method = scope["method"] if scope["method"] in _METHODS else NO_ROUTE
+        REQUESTS.observe(took_s, method, self.route_of(scope), str(status))
+        if self._lines is not None:
+            self._lines.write(_line(scope, status, took_s, sent_id))
+
+
+class RequestLog:
+    """The outermost layer of the application."""
+
+    def __init__(self, app: ASGIApp, journal: Journal) -> None:
+        self._app = app
+        self._journal = journal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request and log how it went."""
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        sent_id = _request_id(scope)
+        sent_id = id_of_request(scope["headers"])
         started = time.perf_counter()
         status = 500
         scope.setdefault("state", {})
@@ -109,21 +127,10 @@ class RequestLog:
                 if span is not None:
                     self._describe(span, scope, status, sent_id)
         finally:
-            self._count(scope, status, time.perf_counter() - started)
-            if self._lines is not None:
-                self._lines.write(_line(scope, status, started, sent_id))
-
-    def _count(self, scope: HTTPScope, status: int, took_s: float) -> None:
-        method = scope["method"] if scope["method"] in _METHODS else NO_ROUTE
-        REQUESTS.observe(took_s, method, self._route(scope), str(status))
-
-    def _route(self, scope: HTTPScope) -> str:
-        """What serves this path, with names in the place of its parameters."""
-        path = scope["path"]
-        return path if path in self._paths else scope.get("path_template") or NO_ROUTE
+            self._journal.keep(scope, status, time.perf_counter() - started, sent_id)
 
     def _describe(self, span: traces.Span, scope: HTTPScope, status: int, sent_id: bytes) -> None:
-        route = self._route(scope)
+        route = self._journal.route_of(scope)
         span.update_name(f"{scope['method']} {route}")
         span.set_attributes(
             {
@@ -135,13 +142,13 @@ class RequestLog:
         )
 
 
-def _line(scope: HTTPScope, status: int, started: float, sent_id: bytes) -> bytes:
+def _line(scope: HTTPScope, status: int, took_s: float, sent_id: bytes) -> bytes:
     return _encode(
         RequestLine(
             method=scope["method"],
             path=_shown(scope["path"])[:PATH_CHARACTERS],
             status=status,
-            ms=round((time.perf_counter() - started) * 1000, 1),
+            ms=round(took_s * 1000, 1),
             account_id=scope["state"].get("account_id"),
             request_id=sent_id.decode(),
             timestamp=datetime.now(UTC),
@@ -154,8 +161,9 @@ def _shown(path: str) -> str:
     return path if path.isascii() and path.isprintable() else quote(path)
 
 
-def _request_id(scope: Scope) -> bytes:
-    for name, value in scope["headers"]:
+def id_of_request(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The id that the client gave, if it is sane; otherwise a new one."""
+    for name, value in headers:
         if name == REQUEST_ID_HEADER and _SANE.fullmatch(value):
             return bytes(value)
     return b"%032x" % random.getrandbits(128)

@@ -5,11 +5,15 @@ for who keeps us waiting (`http.connection`).
 """
 
 import asyncio
+from dataclasses import dataclass
+from functools import partial
+from typing import cast
 
 import uvicorn
 from litestar.types import ASGIApp
 
 from fieldfare.http.connection import Connection
+from fieldfare.http.ready import ReadyAnswers
 
 BACKLOG = 65_535
 """Of connections that wait to be taken: as many as the system allows (`net.core.somaxconn`)."""
@@ -18,11 +22,21 @@ LOOK_TICKS = 10
 """A tick of uvicorn's is a tenth of a second."""
 
 
-def config_of(app: ASGIApp, *, protocol: type[Connection] = Connection) -> uvicorn.Config:
+@dataclass(frozen=True)
+class Application:
+    """What answers requests."""
+
+    asgi: ASGIApp
+    ready: ReadyAnswers
+    """What may be answered before `asgi` is entered."""
+
+
+def config_of(app: Application, *, protocol: type[Connection] = Connection) -> uvicorn.Config:
     """How `app` is served."""
     return uvicorn.Config(
-        app,
-        http=protocol,
+        app.asgi,
+        # uvicorn calls it once for each connection, and asks for no more of a class.
+        http=cast("type[Connection]", partial(protocol, ready=app.ready)),
         ws="none",
         lifespan="off",
         access_log=False,
