@@ -193,7 +193,11 @@ def test_what_is_under_way_is_answered_and_what_comes_then_is_not_begun(
             os.kill(api.pid, signum)
             until(lambda: not _takes_connections(api.port))
             time.sleep(0.12)  # a tick of the server
-            refused = list(pool.map(_order_late, clients))
+            # What is ready before it is asked for is refused as well.
+            refused = [
+                *pool.map(_order_late, clients[::2]),
+                *pool.map(lambda client: client.get("/api/portfolios"), clients[1::2]),
+            ]
             holder.rollback()
             assert under_way.result().status_code == 200
         assert api.stop() == 0

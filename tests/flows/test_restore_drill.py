@@ -210,6 +210,7 @@ def _is_closed(shop: CardShop, team: Team) -> None:
     for answer in (
         shop.http.post(PATH, json=ORDER, headers=headers),
         shop.http.get(PATH, headers=headers),
+        shop.http.get("/api/portfolios"),
         shop.http.post("/webhooks/stripe", content=b"{}"),
     ):
         assert (answer.status_code, answer.json()["code"]) == (503, "closed")

@@ -4,7 +4,7 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 PIECE_BYTES = 65_536
@@ -43,18 +43,23 @@ class Line:
         for piece in pieces:
             self.raw.sendall(piece)
 
-    def answer(self) -> Told:
-        """The next answer, whole."""
+    def head(self) -> Told:
+        """The next answer without its body, which is still to be read if there is one."""
         first, *lines = self._until(b"\r\n\r\n").decode("latin-1").split("\r\n")
         headers = dict(line.lower().split(": ", 1) for line in lines)
-        body = b""
+        return Told(int(first.split(" ")[1]), headers, b"")
+
+    def answer(self) -> Told:
+        """The next answer, whole."""
+        told = self.head()
+        headers, body = told.headers, b""
         if headers.get("transfer-encoding") == "chunked":
             while size := int(self._until(b"\r\n"), 16):
                 body += self._take(size + 2)[:-2]
             self._take(2)
         else:
             body = self._take(int(headers.get("content-length", 0)))
-        return Told(int(first.split(" ")[1]), headers, body)
+        return replace(told, body=body)
 
     def ends(self) -> bool:
         """Whether the other end closes, with nothing more to read."""
