@@ -143,3 +143,12 @@ def test_a_proxy_believes_no_client_and_repeats_no_order() -> None:
     caddy = (DEPLOY / "proxy" / "Caddyfile").read_text(encoding="utf-8")
     assert "header_up X-Forwarded-For {remote_host}" in caddy
     assert "lb_retries 0" in caddy
+
+
+def test_a_proxy_answers_nothing_of_the_api_in_clear() -> None:
+    nginx = (DEPLOY / "proxy" / "nginx.conf").read_text(encoding="utf-8")
+    assert "location /api/ { return 403; }" in nginx
+    caddy = (DEPLOY / "proxy" / "Caddyfile").read_text(encoding="utf-8")
+    in_clear = caddy[caddy.index("\nhttp://") :].split()
+    # Caddy sorts directives: beside a `redir`, a `respond` would come too late.
+    assert "handle /api/* { respond 403 } handle { redir" in " ".join(in_clear)
