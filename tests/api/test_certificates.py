@@ -28,6 +28,8 @@ from fieldfare.sandbox.desk import SandboxDesk
 from tests.support.certificates import BODY, OTHER_SIGNER, SIGNER
 from tests.support.client import Api, assert_refused
 from tests.support.refunded import give_back
+from tests.support.rivals import rival, waiting_sessions
+from tests.support.waiting import wait_until
 
 BY_GROUP = "/api/offset-orders/certificate/by-group"
 VERIFY = "/api/certificates/verify"
@@ -443,3 +445,21 @@ async def test_who_comes_when_too_many_wait_for_theirs_is_sent_away_at_once() ->
     assert {one.retry_after_s for one in refused} == {1}
     assert len({one for one in made if isinstance(one, bytes)}) == 1
     assert await printer.printed(sample, "png") in made
+
+
+# ------------------------------------------------------------------------------- who is forgotten
+
+
+def test_a_name_that_is_being_erased_is_in_no_certificate(own_api: Api) -> None:
+    """Who looks first while an erasure is under way waits for it, and then finds no name."""
+    account_id = own_api.world.team_id
+    group = own_api.order()["id"]
+    erasing = f"update accounts.account set erased_at = now() where id = {account_id}"
+    with ThreadPoolExecutor(1) as pool, rival(own_api.database_url, erasing) as eraser:
+        looking = pool.submit(certificate, own_api, group)
+        wait_until(lambda: looking.done() or bool(waiting_sessions(own_api.database_url)))
+        eraser.commit()
+        shown = looking.result(60)
+    assert (shown["purchaser"], shown["purchaserSalt"]) == (None, None)
+    assert shown["signed"] is None or shown["signed"]["certificate"]["purchaserHash"] is None
+    assert own_api.sql("select salt, purchaser_hash from impact.certificate") == [(None, None)]
