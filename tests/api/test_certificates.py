@@ -23,6 +23,7 @@ from fieldfare.impact.rules import hash_name
 from fieldfare.impact.service.printing import MOST_AT_ONCE, Printer
 from fieldfare.impact.service.signing import read_key_set, verify_document
 from fieldfare.integrations.typst import Typesetter
+from fieldfare.kernel import limits
 from fieldfare.kernel.errors import Unavailable
 from fieldfare.sandbox.desk import SandboxDesk
 from tests.support.certificates import BODY, OTHER_SIGNER, SIGNER
@@ -445,6 +446,16 @@ async def test_who_comes_when_too_many_wait_for_theirs_is_sent_away_at_once() ->
     assert {one.retry_after_s for one in refused} == {1}
     assert len({one for one in made if isinstance(one, bytes)}) == 1
     assert await printer.printed(sample, "png") in made
+
+
+def test_a_document_may_be_as_long_as_the_command_takes_it(calm_api: Api) -> None:
+    signed = certificate(calm_api, calm_api.order()["id"])["signed"]
+    longest = encode_json(signed).ljust(limits.CERTIFICATE_BYTES)
+    headers = {"Content-Type": "application/json"}
+    verified = calm_api.http.post(VERIFY, content=longest, headers=headers)
+    assert (verified.status_code, verified.json()["valid"]) == (200, True)
+    refused = calm_api.http.post(VERIFY, content=longest + b" ", headers=headers)
+    assert "256 KiB" in assert_refused(refused, 413, "body_too_large")["message"]
 
 
 # ------------------------------------------------------------------------------- who is forgotten
