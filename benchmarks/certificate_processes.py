@@ -7,13 +7,14 @@ the same documents, and a digest of all their bytes shows it.
 import asyncio
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from multiprocessing.synchronize import Barrier
 from typing import Any
 
 import msgspec
+import uvloop
 
 from fieldfare.catalog.service import CatalogueCache
 from fieldfare.db.changes import ChangeFeed, following
@@ -23,7 +24,8 @@ from fieldfare.impact.service.keys import KeyCache, publish_key
 from fieldfare.impact.service.printing import Printer, as_shown
 from fieldfare.impact.service.signing import make_private_key, read_signer
 from fieldfare.integrations.typst import Typesetter
-from fieldfare.integrations.typst.rendering import PIXELS_PER_INCH, _qr_code
+from fieldfare.integrations.typst.qr import qr_code
+from fieldfare.integrations.typst.rendering import PIXELS_PER_INCH
 from fieldfare.integrations.typst.sheet import lay_out
 
 SELLER = "Fieldfare"
@@ -59,13 +61,13 @@ def _typesetter() -> Typesetter:
 
 def make_by_product(database_url: str, slugs: Sequence[str]) -> Made:
     """Look each certificate up, issue and sign it, and make its PDF."""
-    made: Made = asyncio.run(_with_desk(database_url, _make_all, slugs))
+    made: Made = _run(_with_desk(database_url, _make_all, slugs))
     return made
 
 
 def make_by_typst(database_url: str, slugs: Sequence[str]) -> Made:
     """The same documents from sheets that were laid out before."""
-    sheets = asyncio.run(_with_desk(database_url, _lay_out_all, slugs))
+    sheets = _run(_with_desk(database_url, _lay_out_all, slugs))
     compiler = _typesetter()._compiler  # noqa: SLF001 - the very compiler, without what is around it
     _wait()
     started = _Start()
@@ -78,8 +80,14 @@ def make_by_typst(database_url: str, slugs: Sequence[str]) -> Made:
     return _made(started, [one for one in documents if isinstance(one, bytes)])
 
 
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    # The loop on which the API runs.
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
 async def _with_desk(database_url: str, work: Any, slugs: Sequence[str]) -> Any:
-    db = await open_database(database_url, pool_size=4, application="benchmark")
+    db = await open_database(database_url, pool_size=4, application="benchmark", for_requests=True)
     try:
         async with following(ChangeFeed(db)) as feed:
             return await work(await _desk(db, feed), slugs)
@@ -122,7 +130,7 @@ async def _lay_out_all(desk: LiveCertificateDesk, slugs: Sequence[str]) -> list[
     shown = [as_shown(one, seller=SELLER) for one in certificates]
     return [
         (
-            msgspec.json.encode(lay_out(one, "pdf", qr=_qr_code(one.verify_url))).decode(),
+            msgspec.json.encode(lay_out(one, "pdf", qr=qr_code(one.verify_url))).decode(),
             int(one.issued_at.timestamp()),
         )
         for one in shown

@@ -51,7 +51,13 @@ ROUTES = (
         needs="nothing",
         any_origin=True,
     ),
-    Route("POST", "/api/certificates/verify", impact.verify_document, needs="nothing"),
+    Route(
+        "POST",
+        "/api/certificates/verify",
+        impact.verify_document,
+        needs="nothing",
+        max_body_bytes=limits.CERTIFICATE_BYTES,
+    ),
     Route(
         "GET",
         "/.well-known/fieldfare-certificate-keys.json",

@@ -23,11 +23,14 @@ from fieldfare.impact.rules import hash_name
 from fieldfare.impact.service.printing import MOST_AT_ONCE, Printer
 from fieldfare.impact.service.signing import read_key_set, verify_document
 from fieldfare.integrations.typst import Typesetter
+from fieldfare.kernel import limits
 from fieldfare.kernel.errors import Unavailable
 from fieldfare.sandbox.desk import SandboxDesk
 from tests.support.certificates import BODY, OTHER_SIGNER, SIGNER
 from tests.support.client import Api, assert_refused
 from tests.support.refunded import give_back
+from tests.support.rivals import rival, waiting_sessions
+from tests.support.waiting import wait_until
 
 BY_GROUP = "/api/offset-orders/certificate/by-group"
 VERIFY = "/api/certificates/verify"
@@ -443,3 +446,31 @@ async def test_who_comes_when_too_many_wait_for_theirs_is_sent_away_at_once() ->
     assert {one.retry_after_s for one in refused} == {1}
     assert len({one for one in made if isinstance(one, bytes)}) == 1
     assert await printer.printed(sample, "png") in made
+
+
+def test_a_document_may_be_as_long_as_the_command_takes_it(calm_api: Api) -> None:
+    signed = certificate(calm_api, calm_api.order()["id"])["signed"]
+    longest = encode_json(signed).ljust(limits.CERTIFICATE_BYTES)
+    headers = {"Content-Type": "application/json"}
+    verified = calm_api.http.post(VERIFY, content=longest, headers=headers)
+    assert (verified.status_code, verified.json()["valid"]) == (200, True)
+    refused = calm_api.http.post(VERIFY, content=longest + b" ", headers=headers)
+    assert "256 KiB" in assert_refused(refused, 413, "body_too_large")["message"]
+
+
+# ------------------------------------------------------------------------------- who is forgotten
+
+
+def test_a_name_that_is_being_erased_is_in_no_certificate(own_api: Api) -> None:
+    """Who looks first while an erasure is under way waits for it, and then finds no name."""
+    account_id = own_api.world.team_id
+    group = own_api.order()["id"]
+    erasing = f"update accounts.account set erased_at = now() where id = {account_id}"
+    with ThreadPoolExecutor(1) as pool, rival(own_api.database_url, erasing) as eraser:
+        looking = pool.submit(certificate, own_api, group)
+        wait_until(lambda: looking.done() or bool(waiting_sessions(own_api.database_url)))
+        eraser.commit()
+        shown = looking.result(60)
+    assert (shown["purchaser"], shown["purchaserSalt"]) == (None, None)
+    assert shown["signed"] is None or shown["signed"]["certificate"]["purchaserHash"] is None
+    assert own_api.sql("select salt, purchaser_hash from impact.certificate") == [(None, None)]

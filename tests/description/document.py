@@ -8,7 +8,6 @@ from typing import Any
 from fieldfare.http.body import FORM_TYPE, JSON_TYPE
 from fieldfare.http.edge import Route
 from fieldfare.http.encoding import ErrorBody
-from fieldfare.kernel import limits
 from fieldfare.routes import ROUTES
 from tests.description import prose
 from tests.description.common import HEADERS, INFO, LINKS, PARAMETERS, SECURITY, TAGS
@@ -187,7 +186,7 @@ def _operation(name: str, route: Route, bodies: dict[str, Schema]) -> Schema:
         "parameters": _parameters(name, route, endpoint),
     }
     if endpoint.body:
-        made["requestBody"] = _request_body(name, endpoint)
+        made["requestBody"] = _request_body(name, endpoint, route.max_body_bytes)
     made["responses"] = _responses(name, route, endpoint, bodies.get(name))
     made["security"] = _security(route, endpoint)
     return made
@@ -240,7 +239,7 @@ def _query_parameter(endpoint: str, parameter: Parameter) -> Schema:
     return made
 
 
-def _request_body(name: str, endpoint: Endpoint) -> Schema:
+def _request_body(name: str, endpoint: Endpoint, most_bytes: int) -> Schema:
     ref = f"#/components/schemas/{endpoint.body.__name__}"
     sent = [one for one in shown_of(name) if one.is_json and one.status == 200]
     examples = _examples([(one, one.body) for one in sent])
@@ -250,7 +249,7 @@ def _request_body(name: str, endpoint: Endpoint) -> Schema:
         form["encoding"] = {"metadata": {"style": "deepObject", "explode": True}}
     return {
         "required": True,
-        "description": f"Up to {limits.BODY_BYTES // 1024} KiB in UTF-8.",
+        "description": f"Up to {most_bytes // 1024} KiB in UTF-8.",
         "content": {
             JSON_TYPE: {"schema": {"$ref": ref}, "examples": examples},
             FORM_TYPE: form,

@@ -10,18 +10,26 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx
 import psycopg
 from psycopg import sql
 
+from fieldfare.db.embedded import free_port
+from fieldfare.impact.service.signing import make_private_key
 from tests.support.processes import ApiProcess
 from tests.support.world import World, make_world
+from tests.tidy.house import secret_settings
 
 WEBHOOK_CANARY = f"whsec_{uuid4().hex}"
 STRIPE_CANARY = f"sk_test_{uuid4().hex}"
 SMTP_CANARY = f"smtp-{uuid4().hex}"
+CERTIFICATE_CANARY = make_private_key().decode().splitlines()[1]
+SPOILT_CANARY = f"MC4C{uuid4().hex}"
+"""Of no use as a certificate key, as one is that was cut off when it was copied."""
+OPERATOR_CANARY = f"operator-{uuid4().hex}"
 SECRETS = {
     "FIELDFARE_STRIPE_KEY": STRIPE_CANARY,
     "FIELDFARE_STRIPE_URL": "http://127.0.0.1:9",
@@ -30,6 +38,8 @@ SECRETS = {
     "FIELDFARE_SMTP_PORT": "9",
     "FIELDFARE_SMTP_SECURITY": "plain",
     "FIELDFARE_SMTP_PASSWORD": SMTP_CANARY,
+    "FIELDFARE_CERTIFICATE_KEY": CERTIFICATE_CANARY,
+    "FIELDFARE_OPERATOR_PASSWORD": OPERATOR_CANARY,
     "FIELDFARE_LOG_LEVEL": "debug",
 }
 
@@ -55,6 +65,9 @@ def test_canaries_are_found_nowhere(database_url: str, tmp_path: Path) -> None:
         WEBHOOK_CANARY,
         STRIPE_CANARY,
         SMTP_CANARY,
+        SPOILT_CANARY,
+        OPERATOR_CANARY,
+        *_spellings(CERTIFICATE_CANARY),
     ]
     assert all(outputs.values()), "nothing was looked through"
     leaks = [
@@ -68,6 +81,23 @@ def test_canaries_are_found_nowhere(database_url: str, tmp_path: Path) -> None:
             f"the password is in the {where}" for where in outputs if password in outputs[where]
         ]
     assert leaks == []
+
+
+def test_every_secret_setting_is_looked_for() -> None:
+    # The database's is part of its address: its password is looked for by itself.
+    assert set(secret_settings()) - {"DATABASE_URL"} <= set(SECRETS)
+
+
+def _spellings(private_key: str) -> list[str]:
+    """A private key as it is set, and its 32 bytes alone as somebody might print them."""
+    alone = base64.b64decode(private_key)[-32:]
+    return [
+        private_key,
+        alone.hex(),
+        base64.b64encode(alone).decode(),
+        base64.urlsafe_b64encode(alone).decode().rstrip("="),
+        repr(alone)[2:-1],
+    ]
 
 
 def _send_canaries(base_url: str, world: World) -> list[str]:
@@ -85,12 +115,29 @@ def _send_canaries(base_url: str, world: World) -> list[str]:
                 http.get("/api/credits/ledger", auth=(token, "")).text,
                 http.get(f"/api/orders/{world.team_id}", headers={"Authorization": token}).text,
             ]
+        answers += _look_at_a_certificate(http, {"Authorization": f"Bearer {world.live_token}"})
         answers.append(
             http.post(
                 "/webhooks/stripe", content=b"{}", headers={"Stripe-Signature": "t=1,v1=0"}
             ).text
         )
     return answers
+
+
+def _look_at_a_certificate(http: httpx.Client, headers: dict[str, str]) -> list[str]:
+    order = {"tons": 0.01, "paymentMethod": "credits"}
+    group = http.post("/api/offset-orders", json=order, headers=headers).json()["id"]
+    made = http.get(f"/api/offset-orders/certificate/by-group/{group}", headers=headers)
+    shown = made.json()
+    assert shown["signed"]["kid"], "nothing was signed"
+    spoilt = {**shown["signed"], "signature": "A" * 86}
+    return [
+        made.text,
+        http.get(urlsplit(shown["url"]).path).text,
+        http.get(urlsplit(shown["pdfUrl"]).path).content.decode("latin-1"),
+        http.get("/.well-known/fieldfare-certificate-keys.json").text,
+        http.post("/api/certificates/verify", json=spoilt).text,
+    ]
 
 
 def _run_worker(database_url: str, log: Path) -> str:
@@ -111,10 +158,27 @@ def _run_worker(database_url: str, log: Path) -> str:
 
 def _run_commands(database_url: str) -> str:
     said = ""
-    for command in (("verify",), ("token", "list", "--account", "1002"), ("jobs",)):
+    spoilt = {
+        "FIELDFARE_CERTIFICATE_KEY": SPOILT_CANARY,
+        "FIELDFARE_PORT": str(free_port()),
+        "FIELDFARE_PROCESSES": "1",
+    }
+    for command, settings in (
+        (("verify",), {}),
+        (("token", "list", "--account", "1002"), {}),
+        (("jobs",), {}),
+        (("certificate-keys", "list"), {}),
+        (("serve",), spoilt),
+    ):
         run = subprocess.run(
             [sys.executable, "-m", "fieldfare.cli.main", *command],
-            env={**os.environ, **SECRETS, "DATABASE_URL": database_url, "PYTHONPATH": "src"},
+            env={
+                **os.environ,
+                **SECRETS,
+                **settings,
+                "DATABASE_URL": database_url,
+                "PYTHONPATH": "src",
+            },
             capture_output=True,
             text=True,
             timeout=60,

@@ -97,3 +97,14 @@ def dotted(path: Path) -> str:
     """The dotted name of the module in a file."""
     parts = path.relative_to(SOURCE.parent).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def secret_settings() -> list[str]:
+    """The variables whose values are secrets, each of which may be a file: those read as such."""
+    return [
+        name.value
+        for call in ast.walk(modules()["fieldfare.settings"])
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "_secret"
+        for name in call.args
+        if isinstance(name, ast.Constant) and isinstance(name.value, str)
+    ]

@@ -80,8 +80,10 @@ select pg_temp.spread_id(n, 'line'), pg_temp.spread_id(n, 'purchase'), 10001 + n
     'certified', '', 1000000, 1000000, 1000, 0, 100, 100, 900000, 90, 10, now()
 from generate_series(0, 3999) as n;
 
+-- Notes of some length: a table of a few pages is rightly read whole sooner than looked into ten times.
 insert into orders.party (purchase_id, note, metadata)
-select pg_temp.spread_id(n, 'purchase'), 'note', jsonb_build_object('project', 'p' || n % 200)
+select pg_temp.spread_id(n, 'purchase'), repeat('note ', 40),
+    jsonb_build_object('project', 'p' || n % 200)
 from generate_series(0, 3999) as n;
 
 insert into orders.tag (account_id, key, value, purchase_id)

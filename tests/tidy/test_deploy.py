@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fieldfare.cli.main import COMMANDS
-from tests.tidy.house import ROOT, SOURCE
+from tests.tidy.house import ROOT, SOURCE, secret_settings
 
 DEPLOY = ROOT / "deploy"
 CONTAINERFILE = DEPLOY / "Containerfile"
@@ -59,6 +59,13 @@ def test_every_setting_that_is_named_is_one() -> None:
     }
     assert len(named) >= 8
     assert named - known == set()
+
+
+def test_the_page_of_secrets_has_every_one() -> None:
+    page = (ROOT / "docs" / "operating" / "secrets.md").read_text(encoding="utf-8")
+    settings = secret_settings()
+    assert "DATABASE_URL" in settings
+    assert [name for name in settings if f"| `{name}` |" not in page] == []
 
 
 def test_no_unit_has_a_secret_in_it() -> None:

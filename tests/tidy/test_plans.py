@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from fieldfare.db.pool import REQUEST_PLANS
 from tests.support.databases import new_database
 from tests.tidy.house import NamedQuery, named_queries
 from tests.tidy.reach import queries_on_requests
@@ -139,6 +140,21 @@ def test_no_request_reads_a_table_whole(query: NamedQuery, crowded: psycopg.Conn
     assert_many_rows(crowded, tables_in(plan) - singles)
     reads = whole_reads(plan)
     assert [read for read in reads if read.rpartition(" of ")[2] not in singles] == []
+
+
+def test_no_request_starts_workers(database_url: str) -> None:
+    """A young shop has rows so few, and months so many, that its planner would have them."""
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        conn.execute("vacuum analyze")
+        for name, value in REQUEST_PLANS.items():
+            conn.execute("select set_config(%s, %s, false)", (name, value))
+        conn.execute("set parallel_setup_cost = 0")
+        plans = {query.full_name: plan_of(conn, query) for query in ON_REQUESTS}
+    assert [
+        name
+        for name, plan in plans.items()
+        if any(node["Node Type"].startswith("Gather") for node, _ in nodes_of(plan))
+    ] == []
 
 
 @pytest.mark.parametrize("call", FUNCTION_CALLS, ids=lambda call: call[7 : call.index("(")])

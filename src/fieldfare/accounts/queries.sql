@@ -10,6 +10,13 @@ select id, kind, name, billing_email, currency, language, created_at
 from accounts.account
 where id = :account_id and erased_at is null;
 
+-- name: hold_account^
+-- The same, which nobody renames or erases before the transaction ends.
+select id, kind, name, billing_email, currency, language, created_at
+from accounts.account
+where id = :account_id and erased_at is null
+for share;
+
 -- name: list_accounts
 -- The accounts whose name, billing or log-in address contains a text; `wanted` is lower case.
 select id, kind, name, billing_email, currency, language, created_at

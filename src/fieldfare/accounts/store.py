@@ -56,6 +56,12 @@ async def find_account(conn: Connection, account_id: int) -> Account | None:
     return None if row is None else msgspec.convert(dict(row), Account)
 
 
+async def hold_account(conn: Connection, account_id: int) -> Account | None:
+    """The same, kept as it is until the transaction ends."""
+    row = await _queries.hold_account(conn, account_id=account_id)
+    return None if row is None else msgspec.convert(dict(row), Account)
+
+
 async def list_accounts(conn: Connection, wanted: str, at_most: int) -> list[Account]:
     """Accounts whose name or address contains `wanted` (lower case), by number."""
     rows = _queries.list_accounts(conn, wanted=wanted, at_most=at_most)

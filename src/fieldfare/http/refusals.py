@@ -19,10 +19,7 @@ _log = structlog.get_logger(__name__)
 FRAMEWORK = {
     404: ("not_found", "There is nothing at this path. The API's paths start with /api/."),
     405: ("method_not_allowed", "This path takes other methods: see the Allow header."),
-    413: (
-        "body_too_large",
-        f"The body is over {limits.BODY_BYTES // 1024} KiB. Send a smaller one.",
-    ),
+    413: ("body_too_large", "The body is over {most} KiB. Send a smaller one."),
 }
 
 COME_AGAIN = (429, 503)
@@ -57,6 +54,9 @@ def answer_framework(request: Request[Any, Any, Any], refusal: HTTPException) ->
     code, message = FRAMEWORK.get(
         status, ("invalid_request", f"The request cannot be read: {refusal.detail}")
     )
+    if status == 413:
+        most = request.route_handler.resolve_request_max_body_size()
+        message = message.format(most=(most or limits.BODY_BYTES) // 1024)
     return json_answer(
         ErrorBody(message=message, code=code), status=status, headers=refusal.headers
     )

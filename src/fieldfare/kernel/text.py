@@ -46,7 +46,10 @@ def shown_in_line(text: str, max_characters: int) -> str:
     Line ends and other control characters become blanks, and marks that turn the direction of what
     follows are left out.
     """
-    shown = "".join(_shown(character) for character in unicodedata.normalize("NFC", text))
+    shown = unicodedata.normalize("NFC", text)
+    # Nearly every text is; what is to go is never among what can be printed.
+    if not shown.isprintable():
+        shown = "".join(map(_shown, shown))
     line = " ".join(shown.split())
     return line if len(line) <= max_characters else line[: max_characters - 1].rstrip() + "…"
 

@@ -119,7 +119,9 @@ def open_keeper(settings: Settings, role: str) -> Keeper | None:
 
 
 @contextlib.asynccontextmanager
-async def keeping(settings: Settings, role: str) -> AsyncIterator[None]:
+async def keeping(
+    settings: Settings, role: str, *, every_s: float = EVERY_S
+) -> AsyncIterator[None]:
     """Within the block, what this process counts is written every second, and at its end.
 
     Raises `SettingsRefused` like `open_keeper`.
@@ -128,17 +130,23 @@ async def keeping(settings: Settings, role: str) -> AsyncIterator[None]:
     if keeper is None:
         yield
         return
-    task = asyncio.create_task(_keep(keeper))
+    stop = asyncio.Event()
+    task = asyncio.create_task(_keep(keeper, every_s, stop))
     try:
         yield
     finally:
-        task.cancel()
-        keeper.try_to_write(keeper.encode())
+        # It ends by writing. Were it cut off, its thread would go on, beside who writes the end.
+        stop.set()
+        await task
 
 
-async def _keep(keeper: Keeper) -> None:
-    while True:
-        await asyncio.sleep(EVERY_S)
+async def _keep(keeper: Keeper, every_s: float, stop: asyncio.Event) -> None:
+    """Write every so often, each time when the last one is done, and once more after `stop`."""
+    is_last = False
+    while not is_last:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), every_s)
+        is_last = stop.is_set()
         # A disk may take its time, and no request has to wait for it.
         await asyncio.to_thread(keeper.try_to_write, keeper.encode())
 

@@ -12,7 +12,6 @@ from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
 from fieldfare.http.encoding import encode_json
 from fieldfare.impact.errors import CertificateKeyRefused
 from fieldfare.impact.service.signing import (
-    MAX_DOCUMENT_BYTES,
     NotVerified,
     canonical_form,
     key_set,
@@ -24,6 +23,7 @@ from fieldfare.impact.service.signing import (
     sample_document,
     verify_document,
 )
+from fieldfare.kernel import limits
 from tests.support.certificates import BODY, CERTIFICATE_KEY, OTHER_SIGNER, SIGNER
 
 KEYS = {SIGNER.kid: SIGNER.public_key}
@@ -128,7 +128,7 @@ def test_old_keys_go_on_verifying_unless_they_are_withdrawn() -> None:
         DOCUMENT.replace(b'"massMg":450000000', b'"massMg":' + b"9" * 5_000),
         DOCUMENT.replace(b'"trees":0', b'"trees":0,"trees":0'),
         DOCUMENT.replace(b'"registry":null', b'"registry":"\\ud800"'),
-        DOCUMENT.ljust(MAX_DOCUMENT_BYTES + 1),
+        DOCUMENT.ljust(limits.CERTIFICATE_BYTES + 1),
     ],
 )  # fmt: skip
 def test_what_is_no_certificate_is_told_so(data: bytes) -> None:

@@ -16,7 +16,7 @@ from fieldfare.integrations.typst import (
     ShownRetirement,
     Typesetter,
 )
-from fieldfare.integrations.typst.rendering import _qr_code
+from fieldfare.integrations.typst.qr import qr_code
 from fieldfare.integrations.typst.sheet import lay_out
 
 VERIFY_URL = "https://fieldfare.example/certificates/3q2-7wBvS0uX9dKcYtRZ1A/verify"
@@ -66,7 +66,7 @@ def picture_of(png: bytes) -> Image.Image:
 
 def pictures_of_pages(typesetter: Typesetter, certificate: ShownCertificate) -> list[Image.Image]:
     """The pages of the PDF as they look, at 144 points an inch."""
-    sheet = lay_out(certificate, "pdf", qr=_qr_code(certificate.verify_url))
+    sheet = lay_out(certificate, "pdf", qr=qr_code(certificate.verify_url))
     pages = typesetter._compiler.compile(
         format="png", sys_inputs={"sheet": msgspec.json.encode(sheet).decode()}
     )

@@ -141,13 +141,25 @@ async def get_account(
     conn: Connection, account_id: int, *, kind: AccountKind | None = None
 ) -> Account:
     """The account of that number; raises `AccountNotFound`, or `WrongAccountKind` if not `kind`."""
-    account = await store.find_account(conn, account_id)
+    account = _existing(await store.find_account(conn, account_id), account_id)
+    if kind is not None:
+        rules.check_account_kind(account, kind)
+    return account
+
+
+async def hold_account(conn: Connection, account_id: int) -> Account:
+    """The account, which is neither renamed nor erased before the transaction ends.
+
+    Raises `AccountNotFound`, also if another transaction, which this one waits for, erases it.
+    """
+    return _existing(await store.hold_account(conn, account_id), account_id)
+
+
+def _existing(account: Account | None, account_id: int) -> Account:
     if account is None:
         raise AccountNotFound(
             f"There is no account {account_id}. Look it up with `fieldfare account find`."
         )
-    if kind is not None:
-        rules.check_account_kind(account, kind)
     return account
 
 

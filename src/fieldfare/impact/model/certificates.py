@@ -64,6 +64,15 @@ class Edition(msgspec.Struct, frozen=True, kw_only=True):
     issued_at: datetime
 
 
+class CertificateRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What is on record of an order's certificate."""
+
+    newest: Edition | None
+    """None if none was issued yet."""
+    is_nameless: bool
+    """Whether the persons of the order were forgotten, so that none may be named."""
+
+
 class SignedProject(
     msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True
 ):

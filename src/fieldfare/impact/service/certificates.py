@@ -12,12 +12,12 @@ from uuid import UUID
 import msgspec
 
 from fieldfare.catalog.service import CatalogDesk, LiveCatalogDesk
-from fieldfare.db.pool import Database, connection
+from fieldfare.db.pool import Connection, Database
 from fieldfare.http.principal import Principal
 from fieldfare.impact import rules, store
 from fieldfare.impact.errors import CertificateNotFound
 from fieldfare.impact.model import Certificate, CertificateBody, SignedProject, Verification
-from fieldfare.impact.service.issuing import find_issued
+from fieldfare.impact.service.issuing import FindPurchase, find_issued
 from fieldfare.impact.service.keys import KeyCache
 from fieldfare.impact.service.printing import Printer
 from fieldfare.impact.service.signing import NotVerified, Signer, verify_document
@@ -30,6 +30,10 @@ _HEX = re.compile(r"[0-9a-f]{32}", re.ASCII)
 NO_SUCH_CERTIFICATE = (
     "There is no such certificate. An order has one once it is paid; GET /api/purchases names the "
     "address of each."
+)
+NO_SUCH_NUMBER = (
+    "No certificate of this number was issued here. Compare it once more, or ask whoever showed it "
+    "to you for its address."
 )
 
 
@@ -56,34 +60,30 @@ class LiveCertificateDesk(LiveCatalogDesk):
 
     async def certificate_of_group(self, principal: Principal, group_id: str) -> Certificate:
         """See `CertificateDesk`."""
-        async with connection(self.db) as conn:
-            purchase_id = await find_purchase_id(conn, group_id)
-        return await self._certificate(purchase_id, account_id=principal.account_id)
+        return await self._certificate(
+            lambda conn: find_purchase_id(conn, group_id), account_id=principal.account_id
+        )
 
     async def certificate_at(self, slug: str) -> Certificate:
         """See `CertificateDesk`."""
-        return await self._certificate(await self._purchase_at(slug))
-
-    async def _purchase_at(self, slug: str) -> UUID | None:
         address = UUID(hex=slug) if _HEX.fullmatch(slug) else parse_id(slug)
         if address is None:
-            return None
-        async with connection(self.db) as conn:
-            return await find_purchase_of_slug(conn, address)
+            raise CertificateNotFound(NO_SUCH_CERTIFICATE)
+        return await self._certificate(lambda conn: find_purchase_of_slug(conn, address))
 
     async def certificate_of_number(self, number: str) -> Certificate:
         """What holds now of the order that a number was issued for.
 
         Raises `CertificateNotFound`.
         """
-        async with connection(self.db) as conn:
+
+        async def find(conn: Connection) -> UUID | None:
             edition = await store.find_edition(conn, number)
-        if edition is None:
-            raise CertificateNotFound(
-                "No certificate of this number was issued here. Compare it once more, or ask "
-                "whoever showed it to you for its address."
-            )
-        return await self._certificate(edition.purchase_id)
+            if edition is None:
+                raise CertificateNotFound(NO_SUCH_NUMBER)
+            return edition.purchase_id
+
+        return await self._certificate(find)
 
     async def verify(self, document: bytes) -> Verification:
         """Whether a signed document is ours, and whether what it says still holds."""
@@ -98,9 +98,9 @@ class LiveCertificateDesk(LiveCatalogDesk):
         return rules.verification_of(body, current)
 
     async def _certificate(
-        self, purchase_id: UUID | None, *, account_id: int | None = None
+        self, find_purchase: FindPurchase, *, account_id: int | None = None
     ) -> Certificate:
-        found = None if purchase_id is None else await find_issued(self.db, purchase_id, account_id)
+        found = await find_issued(self.db, find_purchase, account_id)
         if found is None:
             raise CertificateNotFound(NO_SUCH_CERTIFICATE)
         projects = rules.projects_of(found.order, await self.catalogue())

@@ -2,25 +2,32 @@
 
 An order writes nothing of it. The first look at its certificate issues an edition, which draws a
 number and a salt and keeps a hash of the name; later looks find it, until something was refunded.
-What must hold: an edition is issued under the lock that a refund and an erasure take, so that it
-says what was so before, or what is so after, and never a part of each.
+What must hold: an edition is issued under the locks that a refund and an erasure take, of the order
+and of its account, so that it says what was so before, or what is so after, and never a part of
+each. A name that is erased by then is in no edition.
 """
 
+import contextlib
 import secrets
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from typing import TypeAlias
 from uuid import UUID
 
 import msgspec
 
 from fieldfare.accounts.errors import AccountNotFound
-from fieldfare.accounts.service import get_account
+from fieldfare.accounts.model import Account
+from fieldfare.accounts.service import get_account, hold_account
 from fieldfare.db.pool import Connection, Database, connection, transaction
 from fieldfare.impact import rules, store
-from fieldfare.impact.model import Certificate, CertifiedProject, Edition
+from fieldfare.impact.model import Certificate, CertificateRecord, CertifiedProject, Edition
 from fieldfare.orders.model import CertifiedOrder
 from fieldfare.orders.service.certified import find_certified_order, lock_order
 from fieldfare.orders.service.desk import certificate_url
 
+FindPurchase: TypeAlias = Callable[[Connection], Awaitable[UUID | None]]
+ReadAccount: TypeAlias = Callable[[Connection, int], Awaitable[Account]]
 SALT_BYTES = 16
 FALLBACK_LANGUAGE = "en"
 ERASED_AT_ONCE = 1_000
@@ -51,19 +58,24 @@ class Issued(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-async def find_issued(db: Database, purchase_id: UUID, account_id: int | None) -> Issued | None:
+async def find_issued(
+    db: Database, find_purchase: FindPurchase, account_id: int | None
+) -> Issued | None:
     """The newest edition, issued now if none holds; None without such an order of the account."""
     async with connection(db) as conn:
-        newest = await store.find_newest_edition(conn, purchase_id)
-        found = await _read(conn, purchase_id, newest) if newest else None
+        purchase_id = await find_purchase(conn)
+        if purchase_id is None:
+            return None
+        record = await store.find_record(conn, purchase_id)
+        found = await _read(conn, purchase_id, record, get_account) if record.newest else None
     if found is not None and not found.is_of(account_id):
         return None
     if found is not None and found.holds:
         return found.issued()
     async with transaction(db) as conn:
         await lock_order(conn, purchase_id)
-        newest = await store.find_newest_edition(conn, purchase_id)
-        found = await _read(conn, purchase_id, newest)
+        record = await store.find_record(conn, purchase_id)
+        found = await _read(conn, purchase_id, record, hold_account)
         if found is None or not found.is_of(account_id):
             return None
         return found.issued() if found.holds else await _issue(conn, found)
@@ -82,11 +94,6 @@ class _Found(msgspec.Struct, frozen=True, kw_only=True):
         return account_id in (None, self.order.account_id)
 
     @property
-    def figures(self) -> bytes:
-        """What an edition of now certifies."""
-        return rules.digest_of(self.order)
-
-    @property
     def holds(self) -> bool:
         """Whether the newest edition does."""
         return rules.still_holds(self.newest, self.order, self.purchaser)
@@ -100,31 +107,27 @@ class _Found(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-async def _read(conn: Connection, purchase_id: UUID, newest: Edition | None) -> _Found | None:
+async def _read(
+    conn: Connection, purchase_id: UUID, record: CertificateRecord, read_account: ReadAccount
+) -> _Found | None:
     order = await find_certified_order(conn, purchase_id)
     if order is None:
         return None
-    purchaser, language = await _purchaser_of(conn, order, newest)
-    return _Found(order=order, newest=newest, purchaser=purchaser, language=language)
-
-
-async def _purchaser_of(
-    conn: Connection, order: CertifiedOrder, newest: Edition | None
-) -> tuple[str | None, str]:
-    """Whom the certificate names, None if the person was forgotten; and the account's language."""
-    try:
-        account = await get_account(conn, order.account_id)
-    except AccountNotFound:
-        return None, FALLBACK_LANGUAGE
-    # An edition has its salt for as long as its order's certificates may name somebody.
-    has_salt = newest is not None and newest.salt is not None
-    if not has_salt and await store.is_nameless(conn, order.purchase_id):
-        return None, account.language
-    return order.on_behalf_of_name or account.name, account.language
+    purchaser, language = None, FALLBACK_LANGUAGE
+    # Of an account that was erased there is neither a name nor a language.
+    with contextlib.suppress(AccountNotFound):
+        account = await read_account(conn, order.account_id)
+        purchaser, language = order.on_behalf_of_name or account.name, account.language
+    return _Found(
+        order=order,
+        newest=record.newest,
+        purchaser=None if record.is_nameless else purchaser,
+        language=language,
+    )
 
 
 async def _issue(conn: Connection, found: _Found) -> Issued:
-    """A new edition; the order is locked by the caller."""
+    """A new edition; the caller has locked the order and holds the account."""
     order, purchaser = found.order, found.purchaser
     salt = None if purchaser is None else secrets.token_bytes(SALT_BYTES)
     is_as_paid = found.newest is None and rules.says_what_was_bought(order)
@@ -133,7 +136,7 @@ async def _issue(conn: Connection, found: _Found) -> Issued:
         purchase_id=order.purchase_id,
         account_id=order.account_id,
         edition=1 if found.newest is None else found.newest.edition + 1,
-        figures=found.figures,
+        figures=rules.digest_of(order),
         purchaser_hash=rules.hash_name(salt, purchaser) if salt and purchaser else None,
         salt=salt,
         issued_at=order.paid_at if is_as_paid else datetime.now(UTC),
@@ -162,7 +165,8 @@ async def forget_purchaser(conn: Connection, purchase_id: UUID, now: datetime) -
 async def forget_purchasers(db: Database, account_id: int) -> int:
     """The same for all orders of an account that is erased, in short transactions.
 
-    By now no edition is issued that names anybody.
+    By now no edition is issued that names anybody: whoever issued one kept the account from being
+    erased until it was on record, and who comes later finds it erased.
     """
     forgotten = 0
     while True:

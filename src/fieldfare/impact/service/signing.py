@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from fieldfare.impact.errors import CertificateKeyRefused
 from fieldfare.impact.model import CertificateBody, Fault, SignedCertificate
+from fieldfare.kernel import limits
 
-MAX_DOCUMENT_BYTES = 256 * 1024
 SAMPLE_KID = "sample"
 """Of test mode's documents. No key is published under this name, so they verify nowhere."""
 
@@ -197,8 +197,8 @@ def verify_document(
 
 
 def _read(data: bytes) -> SignedCertificate:
-    if len(data) > MAX_DOCUMENT_BYTES:
-        raise NotVerified("malformed", f"It has over {MAX_DOCUMENT_BYTES:,} bytes.")
+    if len(data) > limits.CERTIFICATE_BYTES:
+        raise NotVerified("malformed", f"It has over {limits.CERTIFICATE_BYTES:,} bytes.")
     try:
         document = msgspec.json.decode(data, type=SignedCertificate)
         json.loads(data, object_pairs_hook=_refuse_repeated)

@@ -7,15 +7,17 @@ import msgspec
 
 from fieldfare.db.pool import Connection
 from fieldfare.db.queries import load_queries
-from fieldfare.impact.model import Edition
+from fieldfare.impact.model import CertificateRecord, Edition
 
 _queries = load_queries(__file__)
 
 
-async def find_newest_edition(conn: Connection, purchase_id: UUID) -> Edition | None:
-    """The edition of an order's certificate that holds, if any was issued."""
-    row = await _queries.find_newest_edition(conn, purchase_id=purchase_id)
-    return None if row is None else Edition(**row)
+async def find_record(conn: Connection, purchase_id: UUID) -> CertificateRecord:
+    """What is on record of an order's certificate."""
+    row = dict(await _queries.find_record(conn, purchase_id=purchase_id))
+    is_nameless = row.pop("is_nameless")
+    newest = None if row["number"] is None else Edition(**row)
+    return CertificateRecord(newest=newest, is_nameless=is_nameless)
 
 
 async def find_edition(conn: Connection, number: str) -> Edition | None:
@@ -28,12 +30,6 @@ async def insert_edition(conn: Connection, edition: Edition) -> bool:
     """Issue an edition; False if its number is taken."""
     inserted = await _queries.insert_edition(conn, **msgspec.structs.asdict(edition))
     return inserted is not None
-
-
-async def is_nameless(conn: Connection, purchase_id: UUID) -> bool:
-    """Whether an order's certificate may name nobody."""
-    nameless: bool = await _queries.is_nameless(conn, purchase_id=purchase_id)
-    return nameless
 
 
 async def insert_nameless(conn: Connection, purchase_id: UUID, erased_at: datetime) -> None:

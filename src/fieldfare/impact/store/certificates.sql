@@ -1,10 +1,17 @@
--- name: find_newest_edition^
--- The edition of an order's certificate that holds, if any was issued.
-select number, purchase_id, account_id, edition, figures, purchaser_hash, salt, issued_at
-from impact.certificate
-where purchase_id = :purchase_id
-order by edition desc
-limit 1;
+-- name: find_record^
+-- The newest edition of an order's certificate, nulls if none was issued, and whether it may name
+-- nobody: one statement, because an erasure changes both.
+select e.number, w.purchase_id, e.account_id, e.edition, e.figures, e.purchaser_hash, e.salt,
+    e.issued_at,
+    exists (select from impact.nameless_order n where n.purchase_id = w.purchase_id) as is_nameless
+from (select :purchase_id::uuid as purchase_id) as w
+left join lateral (
+    select number, account_id, edition, figures, purchaser_hash, salt, issued_at
+    from impact.certificate c
+    where c.purchase_id = w.purchase_id
+    order by edition desc
+    limit 1
+) as e on true;
 
 -- name: find_edition^
 select number, purchase_id, account_id, edition, figures, purchaser_hash, salt, issued_at
@@ -21,9 +28,6 @@ values (
 )
 on conflict (number) do nothing
 returning number;
-
--- name: is_nameless$
-select exists (select from impact.nameless_order where purchase_id = :purchase_id);
 
 -- name: insert_nameless!
 insert into impact.nameless_order (purchase_id, erased_at)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from fieldfare.integrations.typst.model import ShownCertificate
+from fieldfare.integrations.typst.qr import qr_code
 from fieldfare.integrations.typst.sheet import Form, lay_out
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ TEMPLATES = HERE / "template"
 FONTS = HERE / "fonts"
 PIXELS_PER_INCH = 144.0
 """The image is laid out as 600×315 points."""
-QR_MASK = 4
-"""Any of the eight is read; this one breaks up large areas."""
 
 
 class Typesetter:
@@ -49,7 +48,7 @@ class Typesetter:
         return await loop.run_in_executor(self._thread, self._set, certificate, form)
 
     def _set(self, certificate: ShownCertificate, form: Form) -> bytes:
-        sheet = lay_out(certificate, form, qr=_qr_code(certificate.verify_url))
+        sheet = lay_out(certificate, form, qr=qr_code(certificate.verify_url))
         document = self._compiler.compile(
             format=form,
             ppi=PIXELS_PER_INCH,
@@ -74,10 +73,3 @@ class Typesetter:
             package_path=TEMPLATES,
             package_cache_path=TEMPLATES,
         )
-
-
-def _qr_code(url: str) -> str:
-    import segno
-
-    # To try all eight masks for the fairest one takes five times as long, a fifth of a whole PDF.
-    return segno.make_qr(url, error="m", mask=QR_MASK).svg_inline(border=0)

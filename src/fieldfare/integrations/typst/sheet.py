@@ -135,7 +135,9 @@ def lay_out(certificate: ShownCertificate, form: Form, *, qr: str) -> Sheet:
 
 def line(text: str, max_characters: int = NAME_CHARACTERS) -> Line:
     """A text of somebody's, cut to its length; its first letter tells where it begins."""
-    shown = "".join(_unstacked(shown_in_line(text, max_characters)))
+    shown = shown_in_line(text, max_characters)
+    if not shown.isascii():
+        shown = "".join(_unstacked(shown))
     strong = (unicodedata.bidirectional(character) for character in shown)
     first = next((kind for kind in strong if kind in {"L", "R", "AL"}), "L")
     return Line(text=shown, rtl=first != "L")
