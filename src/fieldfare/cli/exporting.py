@@ -132,7 +132,7 @@ async def _export(settings: Settings, listener: socket.socket, parent: int | Non
             timeout_graceful_shutdown=2,
         )
     )
-    watching = asyncio.create_task(_end_with(parent, server)) if parent else None
+    watching = asyncio.create_task(end_with(parent, server)) if parent else None
     try:
         await server.serve(sockets=[listener])
     finally:
@@ -141,11 +141,12 @@ async def _export(settings: Settings, listener: socket.socket, parent: int | Non
         await exporter.close()
 
 
-async def _end_with(parent: int, server: uvicorn.Server) -> None:
+async def end_with(parent: int, server: uvicorn.Server) -> None:
     """Off Linux nothing ends us with our parent."""
     while not server.should_exit:
         await asyncio.sleep(_LOOK_S)
-        server.should_exit = os.getppid() != parent
+        # Whoever was asked to stop meanwhile stays so: the server looks at it ten times a second.
+        server.should_exit |= os.getppid() != parent
 
 
 def main() -> int:
