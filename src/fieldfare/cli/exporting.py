@@ -18,6 +18,7 @@ import uvicorn
 import uvloop
 from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
 
+from fieldfare.cli.ending import end_without_collecting
 from fieldfare.cli.exposition import expose
 from fieldfare.cli.facts import StoredFacts
 from fieldfare.cli.listening import bind_metrics_port
@@ -151,6 +152,7 @@ async def end_with(parent: int, server: uvicorn.Server) -> None:
 
 def main() -> int:
     """Answer on a socket that `fieldfare serve` has bound and passes on; gives the exit code."""
+    end_without_collecting()
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--fd", type=int, required=True)
     with socket.socket(fileno=arguments.parse_args().fd) as listener:
