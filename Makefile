@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON := $(BIN)/python
 PYTEST := $(PYTHON) -m pytest
+# Test processes, two for each of two cores: what needs a database also waits, for locks and time-outs.
+AT_ONCE := 4
 # A stamp is written last, so an installation that was cut off is begun anew.
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
@@ -25,7 +27,7 @@ up: $(RUN_STAMP) ## Everything on this machine, in the foreground; Ctrl-C stops 
 test: $(DEV_STAMP) ## Every test, and full coverage of the pure core
 	@$(PYTEST) tests/unit -n 2 --cov --cov-report=
 	@$(PYTHON) -m coverage report --fail-under=100 --include='*/kernel/*,*/rules.py,*/rules/*'
-	@$(PYTEST) tests -n 2 --dist worksteal --ignore=tests/unit
+	@$(PYTEST) tests -n $(AT_ONCE) --dist worksteal --ignore=tests/unit
 
 check: $(DEV_STAMP) ## Lint, format, types, imports, migrations
 	@$(BIN)/ruff check .

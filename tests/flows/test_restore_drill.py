@@ -35,9 +35,9 @@ from tests.support.drill import (
     Shell,
     kill_server,
     orders_of,
-    quick_folder,
     wait_until_streamed,
 )
+from tests.support.memory import quick_folder
 from tests.support.processes import ApiProcess
 from tests.support.stripe_simulator import StripeSimulator, running_stripe
 from tests.support.waiting import wait_until
@@ -89,8 +89,8 @@ class Stage:
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
-    with quick_folder() as folder, running_stripe(None) as stripe:
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with quick_folder(tmp_path) as folder, running_stripe(None) as stripe:
         yield Stage(folder, stripe)
 
 

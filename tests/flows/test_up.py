@@ -22,6 +22,7 @@ import pytest
 
 import fieldfare
 from fieldfare.db.embedded import free_port
+from tests.support.memory import quick_folder
 
 START_PATIENCE_S = 60
 STOP_PATIENCE_S = 60
@@ -152,10 +153,19 @@ def has_order(up: Up, purchase_id: str) -> bool:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
+    """Where nothing is yet."""
     return tmp_path / "home"
 
 
+@pytest.fixture(scope="module")
+def kept_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One that the tests of a module have one after the other, as its owner has."""
+    with quick_folder(tmp_path_factory.mktemp("up")) as folder:
+        yield folder / "home"
+
+
 def test_it_comes_up_sells_and_stops_without_a_trace(home: Path) -> None:
+    """On the disk, as a person has it."""
     with running(home) as up:
         demo_file = home / "demo.json"
         assert stat.S_IMODE(demo_file.stat().st_mode) == 0o600
@@ -178,12 +188,12 @@ def test_it_comes_up_sells_and_stops_without_a_trace(home: Path) -> None:
         assert again.ask("/api/credits/balance")[1] == after
 
 
-def test_a_second_start_is_refused_and_ctrl_c_stops_in_order(home: Path) -> None:
-    with running(home) as up:
-        line = refused(home, free_port(neighbours=6))
-        assert f"runs already on {home} (pid {up.process.pid})" in line
+def test_a_second_start_is_refused_and_ctrl_c_stops_in_order(kept_home: Path) -> None:
+    with running(kept_home) as up:
+        line = refused(kept_home, free_port(neighbours=6))
+        assert f"runs already on {kept_home} (pid {up.process.pid})" in line
         assert f"kill {up.process.pid}" in line
-        assert (home / "demo.json").exists()
+        assert (kept_home / "demo.json").exists()
         assert up.ask("/readyz")[0] == 200
 
         up.process.send_signal(signal.SIGINT)
@@ -192,22 +202,32 @@ def test_a_second_start_is_refused_and_ctrl_c_stops_in_order(home: Path) -> None
         told = up.output.read_text()
         order = [told.index(f"{part} stopped") for part in ("api", "worker", "database server")]
         assert order == sorted(order)
-        assert not (home / "demo.json").exists()
+        assert not (kept_home / "demo.json").exists()
 
 
-@pytest.mark.parametrize("victims", [["postgres"], ["api"], ["up"], ["postgres", "up"]])
-def test_kill_9_loses_nothing_and_the_next_start_comes_up(home: Path, victims: list[str]) -> None:
-    with running(home) as up:
-        purchase_id = place_order(up)
-        for victim in victims:
-            os.kill({**up.pids, "up": up.process.pid}[victim], signal.SIGKILL)
-        status = up.process.wait(STOP_PATIENCE_S)
-        if "up" not in victims:
-            assert status == 1
-            check_it_told_and_stopped(up, victims[0])
-        with running(home) as again:
-            assert has_order(again, purchase_id)
-            wait_until_gone(up.pids)
+def test_kill_9_loses_nothing_and_the_next_start_comes_up(kept_home: Path) -> None:
+    """Of one part after the other, and of what was left over by the kill before."""
+    bought: list[str] = []
+    killed: dict[str, int] = {}
+    for victims in (["postgres"], ["api"], ["up"], ["postgres", "up"]):
+        with running(kept_home) as up:
+            check_it_came_back(up, bought, killed)
+            bought.append(place_order(up))
+            for victim in victims:
+                os.kill({**up.pids, "up": up.process.pid}[victim], signal.SIGKILL)
+            status = up.process.wait(STOP_PATIENCE_S)
+            if "up" not in victims:
+                assert status == 1
+                check_it_told_and_stopped(up, victims[0])
+            killed = up.pids
+    with running(kept_home) as again:
+        check_it_came_back(again, bought, killed)
+
+
+def check_it_came_back(up: Up, bought: list[str], killed: dict[str, int]) -> None:
+    """Every order is there, and nothing is left of who was killed."""
+    assert all(has_order(up, purchase_id) for purchase_id in bought)
+    wait_until_gone(killed)
 
 
 def check_it_told_and_stopped(up: Up, victim: str) -> None:
@@ -219,9 +239,9 @@ def check_it_told_and_stopped(up: Up, victim: str) -> None:
     assert not (up.home / "demo.json").exists()
 
 
-def test_a_lock_file_that_names_a_foreign_process(home: Path) -> None:
-    data = home / "postgres" / "data"
-    with running(home) as up:
+def test_a_lock_file_that_names_a_foreign_process(kept_home: Path) -> None:
+    data = kept_home / "postgres" / "data"
+    with running(kept_home) as up:
         purchase_id = place_order(up)
         for pid in (up.process.pid, up.pids["postgres"]):
             os.kill(pid, signal.SIGKILL)
@@ -231,7 +251,7 @@ def test_a_lock_file_that_names_a_foreign_process(home: Path) -> None:
         lock_file = data / "postmaster.pid"
         lines = lock_file.read_text().splitlines()
         lock_file.write_text("\n".join([str(sleeper.pid), *lines[1:]]) + "\n")
-        with running(home) as again:
+        with running(kept_home) as again:
             assert has_order(again, purchase_id)
         assert sleeper.poll() is None
         sleeper.kill()

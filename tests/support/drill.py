@@ -5,11 +5,9 @@ for; everything else is as an operator has it.
 """
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -23,20 +21,8 @@ import psycopg
 
 from tests.support.cards import ORDER, PATH, Team
 
-MEMORY = Path("/dev/shm")
 COMMAND_S = 180
 PAUSE_S = 0.02
-
-
-@contextmanager
-def quick_folder() -> Iterator[Path]:
-    """A folder to be thrown away, in memory if that can be."""
-    parent = MEMORY if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) else None
-    folder = Path(tempfile.mkdtemp(prefix="fieldfare-drill-", dir=parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 class Shell:

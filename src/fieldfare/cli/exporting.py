@@ -18,6 +18,7 @@ import uvicorn
 import uvloop
 from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
 
+from fieldfare.cli.ending import end_without_collecting
 from fieldfare.cli.exposition import expose
 from fieldfare.cli.facts import StoredFacts
 from fieldfare.cli.listening import bind_metrics_port
@@ -132,7 +133,7 @@ async def _export(settings: Settings, listener: socket.socket, parent: int | Non
             timeout_graceful_shutdown=2,
         )
     )
-    watching = asyncio.create_task(_end_with(parent, server)) if parent else None
+    watching = asyncio.create_task(end_with(parent, server)) if parent else None
     try:
         await server.serve(sockets=[listener])
     finally:
@@ -141,15 +142,17 @@ async def _export(settings: Settings, listener: socket.socket, parent: int | Non
         await exporter.close()
 
 
-async def _end_with(parent: int, server: uvicorn.Server) -> None:
+async def end_with(parent: int, server: uvicorn.Server) -> None:
     """Off Linux nothing ends us with our parent."""
     while not server.should_exit:
         await asyncio.sleep(_LOOK_S)
-        server.should_exit = os.getppid() != parent
+        # Whoever was asked to stop meanwhile stays so: the server looks at it ten times a second.
+        server.should_exit |= os.getppid() != parent
 
 
 def main() -> int:
     """Answer on a socket that `fieldfare serve` has bound and passes on; gives the exit code."""
+    end_without_collecting()
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--fd", type=int, required=True)
     with socket.socket(fileno=arguments.parse_args().fd) as listener:

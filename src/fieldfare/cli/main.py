@@ -11,6 +11,8 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
+from fieldfare.cli.ending import end_without_collecting
+
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": (
         "fieldfare.cli.up:up",
@@ -162,6 +164,7 @@ for _name, (_where, _about) in COMMANDS.items():
 
 def main() -> None:
     """Run the command that the arguments name."""
+    end_without_collecting()
     app(prog_name="fieldfare")
 
 

@@ -17,6 +17,7 @@ import uvicorn
 import uvloop
 
 from fieldfare.app import create_app
+from fieldfare.cli.ending import end_without_collecting
 from fieldfare.cli.listening import bind_shared_port
 from fieldfare.cli.logs import configure_logs
 from fieldfare.cli.steps import complain
@@ -89,6 +90,7 @@ class _Server(Server):
 
 def main() -> int:
     """Serve on a port that whoever started us keeps; gives the exit code."""
+    end_without_collecting()
     try:
         settings = read_settings()
         configure_logs(settings.log_level)

@@ -8,7 +8,9 @@ sent again. So an endpoint gets each event at least once, as with Stripe.
 import asyncio
 import hashlib
 import hmac
+import ssl
 import time
+from functools import cache
 from typing import Any
 
 import httpx
@@ -27,7 +29,15 @@ _log = structlog.get_logger("fieldfare.simulators.stripe")
 
 def open_client() -> httpx.AsyncClient:
     """A client that goes straight to the endpoint and follows nothing."""
-    return httpx.AsyncClient(timeout=SEND_TIMEOUT_S, trust_env=False, follow_redirects=False)
+    return httpx.AsyncClient(
+        timeout=SEND_TIMEOUT_S, trust_env=False, follow_redirects=False, verify=_trusted()
+    )
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    # Reading the list of whom to trust takes 40 ms, longer than all else of a delivery.
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def signature(secret: str, body: bytes, at_s: int) -> str:
