@@ -40,7 +40,7 @@ LOOKED_AT = 100_000
 """How far back among all orders recent ones are looked for."""
 HIGHEST_ID = UUID(int=2**128 - 1)
 TEXT_ROWS = 250
-"""Of one page of a whole list: about 150 kB. Of what is much larger, PostgreSQL takes the memory from
+"""Of one page of a whole list: about 150 kB. For what is much larger, PostgreSQL takes memory from
 the system and gives it back with each page, which costs as much as writing it."""
 TEXT_BYTES = 256 * 1024
 """A page that comes to more is written again in pages of `FEW_ROWS`."""
