@@ -12,6 +12,7 @@ do $$
 declare
     parent text;
     child text;
+    told record;
     month timestamp;
     opened constant timestamp := date_trunc('month', now()) - make_interval(months => {months});
 begin
@@ -33,6 +34,16 @@ begin
                     child, parent, db.uuid_floor_v1(month at time zone 'UTC'),
                     db.uuid_floor_v1((month + interval '1 month') at time zone 'UTC')
                 );
+                -- As for the months that the product makes: this is not taken over by itself.
+                for told in
+                    select a.attname, array_to_string(a.attoptions, ', ') as options
+                    from pg_attribute a
+                    where a.attrelid = parent::regclass and a.attoptions is not null
+                loop
+                    execute format(
+                        'alter table %s alter column %I set (%s)', child, told.attname, told.options
+                    );
+                end loop;
             end if;
         end loop;
     end loop;

@@ -47,6 +47,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     folder: Path
     """For whatever the run has to write; it goes with the stage."""
     database_url: str
+    """By the server's own socket, as in the demo; the limits are measured by it too."""
     programs: Path
 
 
@@ -75,7 +76,7 @@ def database_stage(*, months_past: int = 0) -> Iterator[Stage]:
                 cut_past_months(server.url, months_past)
             asyncio.run(_stock(server.url, datetime.now(UTC) - MONTH * months_past))
             programs = find_install(choose_user(server.data_dir)).bin_dir
-            yield Stage(folder=folder, database_url=server.url, programs=programs)
+            yield Stage(folder=folder, database_url=server.local_url, programs=programs)
         finally:
             embedded.stop(server)
 

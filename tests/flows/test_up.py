@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 import psutil
+import psycopg
 import pytest
 
 import fieldfare
@@ -151,6 +152,17 @@ def has_order(up: Up, purchase_id: str) -> bool:
     return status == 200 and order["state"] == "paid"
 
 
+def came_by_socket(database_url: str) -> set[str]:
+    """Which of the product's processes are connected through the file system; all of them."""
+    with psycopg.connect(database_url) as conn:
+        found = conn.execute(
+            "select application_name, bool_and(client_addr is null) from pg_stat_activity"
+            " where application_name like 'fieldfare-%' group by 1"
+        ).fetchall()
+    assert all(by_socket for _, by_socket in found), found
+    return {name for name, _ in found}
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """Where nothing is yet."""
@@ -178,6 +190,7 @@ def test_it_comes_up_sells_and_stops_without_a_trace(home: Path) -> None:
         assert f"metrics              {up.demo['metrics_url']}\n" in up.output.read_text()
         with urllib.request.urlopen(up.demo["metrics_url"], timeout=20) as page:
             assert b'\nfieldfare_processes{role="worker"} 1.0\n' in page.read()
+        assert came_by_socket(up.demo["database_url"]) >= {"fieldfare-api", "fieldfare-worker"}
         up.process.send_signal(signal.SIGTERM)
         assert up.process.wait(STOP_PATIENCE_S) == 0
         assert not demo_file.exists()

@@ -71,6 +71,15 @@ def setting(url: str, name: str) -> str:
     return str(found[0])
 
 
+def client(url: str) -> str | None:
+    """The address that the server sees, None for a socket in the file system."""
+    with psycopg.connect(url) as connection:
+        found = connection.execute("SELECT host(inet_client_addr())").fetchone()
+    assert found is not None
+    address: str | None = found[0]
+    return address
+
+
 @contextlib.contextmanager
 def child_with_server(home: Path, *, path: str = str(SOURCE)) -> Iterator[subprocess.Popen[str]]:
     """Another process that starts the server of `home` and prints its pid; killed at the end."""
@@ -110,6 +119,8 @@ def test_first_start_gives_a_durable_utf8_database_on_loopback(tmp_path: Path) -
             if connection.status == psutil.CONN_LISTEN
         }
         assert listening == {"127.0.0.1"}
+        assert setting(server.local_url, "server_version").startswith("18")
+        assert (client(server.url), client(server.local_url)) == ("127.0.0.1", None)
     finally:
         embedded.stop(server)
     assert not psutil.pid_exists(server.pid)
@@ -120,9 +131,10 @@ def test_nobody_gets_in_without_the_password(start: Start, tmp_path: Path) -> No
     server = start()
     password = (tmp_path / "postgres" / "password").read_text(encoding="ascii").strip()
     assert (tmp_path / "postgres" / "password").stat().st_mode & 0o777 == 0o600
-    for wrong in (server.url.replace(password, "wrong"), server.url.replace(f":{password}", "")):
-        with pytest.raises(psycopg.OperationalError, match="password"):
-            psycopg.connect(wrong)
+    for url in (server.url, server.local_url):
+        for wrong in (url.replace(password, "wrong"), url.replace(f":{password}", "")):
+            with pytest.raises(psycopg.OperationalError, match="password"):
+                psycopg.connect(wrong)
 
 
 def test_a_clean_stop_and_start_keeps_rows(start: Start) -> None:

@@ -81,17 +81,19 @@ def _bring_up(settings: Settings) -> None:
         _own_home(settings.home, on_the_way_down)
         _check_ports(settings)
         running: list[Running] = []
-        database_url = settings.database_url
-        if database_url is None:
-            database_url = _start_postgres(settings, running, on_the_way_down)
+        if settings.database_url is None:
+            server = _start_postgres(settings, running, on_the_way_down)
+            # Other programs come by TCP, ours by the quicker way.
+            database_url, parts_url = server.url, server.local_url
         else:
+            database_url = parts_url = settings.database_url
             _check_server(database_url)
         outside = _outside(settings)
         _start_parts(_simulators(settings, outside), settings, running, on_the_way_down)
         access = _prepare_database(database_url, settings.home, outside)
         certificate_key = keep_private_key(settings.home / CERTIFICATE_KEY_FILE)
         # Started in the reverse order of stopping: the API drains while the worker still works.
-        parts = _parts(settings, database_url, outside, certificate_key)
+        parts = _parts(settings, parts_url, outside, certificate_key)
         _start_parts(parts, settings, running, on_the_way_down)
         check_alive(running)
         on_the_way_down.callback(remove_demo, settings.home)
@@ -248,7 +250,9 @@ def _metrics_url(settings: Settings) -> str:
     return f"{_url_of(settings.metrics_host, _metrics_port(settings))}/metrics"
 
 
-def _start_postgres(settings: Settings, running: list[Running], on_the_way_down: ExitStack) -> str:
+def _start_postgres(
+    settings: Settings, running: list[Running], on_the_way_down: ExitStack
+) -> embedded.RunningServer:
     port = settings.port + POSTGRES_PORT_OFFSET
     with step(f"database server on 127.0.0.1:{port}"):
         server = embedded.start(settings.home, port, log=note)
@@ -261,7 +265,7 @@ def _start_postgres(settings: Settings, running: list[Running], on_the_way_down:
             log_start_bytes=server.log_start_bytes,
         )
     )
-    return server.url
+    return server
 
 
 def _check_server(database_url: str) -> None:

@@ -55,6 +55,8 @@ class RunningServer(msgspec.Struct, frozen=True, kw_only=True):
 
     url: str
     """By TCP on loopback, with user, password and database."""
+    local_url: str
+    """The same by the socket in its private folder: quicker, for its user and root only."""
     pid: int
     port: int
     data_dir: Path
@@ -105,7 +107,7 @@ def start(
         raise
     try:
         # By the socket in our private folder nobody but this server can answer.
-        private_url = f"{_url(port, password, 'postgres')}?host={quote(str(cluster.private))}"
+        private_url = _local_url(cluster.private, port, password, "postgres")
         _wait_until_it_answers(process, private_url, cluster.log_path, log_start_bytes, log)
         _ensure_database(private_url, database)
     except BaseException:
@@ -113,6 +115,7 @@ def start(
         raise
     return RunningServer(
         url=_url(port, password, database),
+        local_url=_local_url(cluster.private, port, password, database),
         pid=process.pid,
         port=port,
         data_dir=cluster.data_dir,
@@ -222,8 +225,16 @@ def _launch(cluster: Cluster, port: int, options: Mapping[str, str]) -> subproce
 
 
 def _url(port: int, password: str, database: str) -> str:
-    login = f"{SUPERUSER}:{quote(password, safe='')}"
-    return f"postgresql://{login}@{LOOPBACK}:{port}/{quote(database, safe='')}"
+    return f"postgresql://{_login(password)}@{LOOPBACK}:{port}/{quote(database, safe='')}"
+
+
+def _local_url(folder: Path, port: int, password: str, database: str) -> str:
+    where = f"host={quote(str(folder), safe='')}&port={port}"
+    return f"postgresql://{_login(password)}@/{quote(database, safe='')}?{where}"
+
+
+def _login(password: str) -> str:
+    return f"{SUPERUSER}:{quote(password, safe='')}"
 
 
 def _wait_until_it_answers(

@@ -6,7 +6,7 @@ below them is read a second time. A whole history comes as the database writes i
 the few rows that a filter leaves, as rows.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
 from typing import Any, TypeAlias
@@ -123,7 +123,7 @@ async def _in_pieces(
     stats: StatsBody,
     pages: Pages,
     texts: Texts,
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """The certified rows of every page, then the uncertified ones."""
     kept: list[bytes] = []
     read_again_below: UUID | None = None
@@ -132,7 +132,8 @@ async def _in_pieces(
     async with aclosing(pages):
         async for page in pages:
             if page.certified:
-                yield mark + page.certified
+                yield mark
+                yield page.certified
                 mark = b","
             if page.uncertified:
                 kept.append(page.uncertified)
@@ -143,12 +144,14 @@ async def _in_pieces(
         async with aclosing(await texts(read_again_below, CERTIFIED)) as pages:
             async for page in pages:
                 if page.certified:
-                    yield mark + page.certified
+                    yield mark
+                    yield page.certified
                     mark = b","
     yield b'],"uncertifiedOffsetOrders":[' + b",".join(kept)
     if read_again_below is not None:
         async with aclosing(await texts(read_again_below, UNCERTIFIED)) as pages:
             async for page in pages:
                 if page.uncertified:
-                    yield b"," + page.uncertified
+                    yield b","
+                    yield page.uncertified
     yield end_of(call)

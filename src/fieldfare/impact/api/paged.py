@@ -35,6 +35,8 @@ from fieldfare.orders.service.history import HIGHEST_ID
 RowT = TypeVar("RowT", LineRow, PurchaseRow)
 PageT = TypeVar("PageT")
 READ_AT_ONCE = limits.ORDERS_PAGE_ROWS
+SENT_BYTES = 256 * 1024
+"""What of a whole list waits to be sent together."""
 
 
 class Read(Protocol[RowT]):
@@ -126,9 +128,21 @@ async def begun(pages: AsyncGenerator[PageT, None]) -> AsyncGenerator[PageT]:
     return all_of_them()
 
 
-def stream(pieces: AsyncIterator[bytes]) -> Response[Any]:
+def stream(pieces: AsyncGenerator[bytes, None]) -> Response[Any]:
     """A body that goes out while it is made."""
-    return Stream(pieces, media_type=CONTENT_TYPE)
+    return Stream(_gathered(pieces), media_type=CONTENT_TYPE)
+
+
+async def _gathered(pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """The same bytes in larger pieces: each takes its way through the framework and the server."""
+    held: list[bytes] = []
+    async with aclosing(pieces):
+        async for piece in pieces:
+            held.append(piece)
+            if sum(map(len, held)) >= SENT_BYTES:
+                yield b"".join(held)
+                held = []
+    yield b"".join(held)
 
 
 def join_rows(rows: list[Any]) -> bytes:
@@ -146,7 +160,7 @@ async def _in_pieces(
     pages: AsyncIterator[list[RowT]],
     show: Callable[[RowT], msgspec.Struct],
     name: str | None,
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     yield b"[" if name is None else b"{" + encode_json(name) + b":["
     mark = b""
     async for page in pages:

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import pairwise
 from typing import Protocol, TypeVar
 from uuid import UUID
 
@@ -38,16 +39,19 @@ CLOCKS_APART = timedelta(days=1)
 LOOKED_AT = 100_000
 """How far back among all orders recent ones are looked for."""
 HIGHEST_ID = UUID(int=2**128 - 1)
-TEXT_ROWS = 4_000
-"""Of one page of a whole list: about 2.4 MB."""
-TEXT_BYTES = 4 * 1024 * 1024
+TEXT_ROWS = 250
+"""Of one page of a whole list: about 150 kB. For what is much larger, PostgreSQL takes memory from
+the system and gives it back with each page, which costs as much as writing it."""
+TEXT_BYTES = 256 * 1024
 """A page that comes to more is written again in pages of `FEW_ROWS`."""
 FEW_ROWS = 50
 """With the longest notes and metadata about 3 MB."""
 UNBOUNDED = 2**31 - 1
-PAGES_AHEAD = 1
-"""Of one list, being written while the one before is sent."""
-PAGES_AT_ONCE = 4
+PAGES_AT_A_TIME = 16
+"""Written by one statement, which takes a while to begin."""
+STATEMENTS_AHEAD = 1
+"""Of one list, whose pages are being written while those before are sent."""
+STATEMENTS_AT_ONCE = 4
 """Of all lists of a process: each takes a database connection, and orders need some too."""
 
 
@@ -121,10 +125,10 @@ async def _newest(read: ReadRange[RowT], ids: IdRange, at_most: int) -> list[Row
 
 
 class PageTurns(asyncio.Semaphore):
-    """How many pages of whole lists a process has written at once; the others wait their turn."""
+    """How many statements of a process write whole lists at once; the others wait their turn."""
 
     def __init__(self) -> None:
-        super().__init__(PAGES_AT_ONCE)
+        super().__init__(STATEMENTS_AT_ONCE)
 
 
 async def write_offsets(
@@ -144,33 +148,38 @@ async def write_offsets(
     ahead of the reader: rows that are made into objects first take ten times as long.
     """
 
-    async def write(ids: IdRange, most_bytes: int = TEXT_BYTES) -> OffsetTexts | None:
+    async def write(
+        pages: Sequence[IdRange], most_bytes: int = TEXT_BYTES
+    ) -> list[OffsetTexts | None]:
         async with turns, connection(db) as conn:
             return await store.write_offset_texts(
-                conn, account_id, wanted, ids, standings, labels, most_bytes=most_bytes
+                conn, account_id, wanted, pages, standings, labels, most_bytes=most_bytes
             )
 
     async with connection(db) as conn:
         whole = await beginning.ids(conn, wanted, before_id)
-    async for ids, page in _ahead(_pages(db, account_id, whole, TEXT_ROWS), write):
-        if page is not None:
-            yield page
-            continue
-        async for few in _pages(db, account_id, ids, FEW_ROWS):
-            small = await write(few, UNBOUNDED)
-            assert small is not None, "it was not to be bounded"
-            yield small
+    async for pages, written in _ahead(_pages(db, account_id, whole, TEXT_ROWS), write):
+        for ids, page in zip(pages, written, strict=True):
+            if page is not None:
+                yield page
+                continue
+            async for few in _pages(db, account_id, ids, FEW_ROWS):
+                for one in few:
+                    (small,) = await write([one], UNBOUNDED)
+                    assert small is not None, "it was not to be bounded"
+                    yield small
 
 
 async def _ahead(
-    ranges: AsyncIterator[IdRange], write: Callable[[IdRange], Coroutine[None, None, TextsT]]
-) -> AsyncGenerator[tuple[IdRange, TextsT], None]:
-    """What is written of each range, in order, while what was written before is used."""
-    under_way: deque[tuple[IdRange, asyncio.Task[TextsT]]] = deque()
+    pages: AsyncIterator[list[IdRange]],
+    write: Callable[[list[IdRange]], Coroutine[None, None, TextsT]],
+) -> AsyncGenerator[tuple[list[IdRange], TextsT], None]:
+    """What is written of pages, in order, while what was written before is used."""
+    under_way: deque[tuple[list[IdRange], asyncio.Task[TextsT]]] = deque()
     try:
-        async for ids in ranges:
-            under_way.append((ids, asyncio.create_task(write(ids))))
-            if len(under_way) > PAGES_AHEAD:
+        async for some in pages:
+            under_way.append((some, asyncio.create_task(write(some))))
+            if len(under_way) > STATEMENTS_AHEAD:
                 first, task = under_way.popleft()
                 yield first, await task
         while under_way:
@@ -182,15 +191,18 @@ async def _ahead(
         await asyncio.gather(*(task for _, task in under_way), return_exceptions=True)
 
 
-async def _pages(db: Database, account_id: int, left: IdRange, rows: int) -> AsyncIterator[IdRange]:
-    """Where the pages of so many of an account's offset lines lie, newest first."""
-    while True:
+async def _pages(
+    db: Database, account_id: int, left: IdRange, rows: int
+) -> AsyncIterator[list[IdRange]]:
+    """Where the pages of so many of an account's offset lines lie, newest first, some at a time."""
+    is_last = False
+    while not is_last:
         async with connection(db) as conn:
-            cut = await store.find_cut(conn, account_id, left, rows=rows)
-        yield IdRange(from_id=cut or left.from_id, before_id=left.before_id)
-        if cut is None:
-            return
-        left = IdRange(from_id=left.from_id, before_id=cut)
+            cuts = await store.find_cuts(conn, account_id, left, rows=rows, pages=PAGES_AT_A_TIME)
+        is_last = len(cuts) < PAGES_AT_A_TIME
+        bounds = [left.before_id, *cuts, *([left.from_id] if is_last else ())]
+        yield [IdRange(from_id=low, before_id=high) for high, low in pairwise(bounds)]
+        left = IdRange(from_id=left.from_id, before_id=bounds[-1])
 
 
 async def list_purchases(

@@ -9,7 +9,7 @@ from fieldfare.orders.store.erasing import (
     list_purchases_among,
 )
 from fieldfare.orders.store.lists import (
-    find_cut,
+    find_cuts,
     find_first,
     list_lines,
     list_lines_of_purchase,
@@ -71,7 +71,7 @@ __all__ = [
     "erase_tags",
     "find_any_purchase",
     "find_certified_order",
-    "find_cut",
+    "find_cuts",
     "find_first",
     "find_purchase",
     "find_purchase_of_charge",

@@ -66,33 +66,43 @@ async def find_first(conn: Connection) -> UUID | None:
     return first
 
 
-async def find_cut(conn: Connection, account_id: int, ids: IdRange, *, rows: int) -> UUID | None:
-    """The id of the last of the first so many offset lines of a range; None if there are fewer."""
-    cut: UUID | None = await _queries.find_cut(
-        conn, account_id=account_id, before_id=ids.before_id, from_id=ids.from_id, rows=rows
+async def find_cuts(
+    conn: Connection, account_id: int, ids: IdRange, *, rows: int, pages: int
+) -> list[UUID]:
+    """The ids of the last lines of a range's first pages of so many offset lines, newest first.
+
+    Fewer than `pages` if there are fewer full ones.
+    """
+    cuts = _queries.find_cuts(
+        conn,
+        account_id=account_id,
+        before_id=ids.before_id,
+        from_id=ids.from_id,
+        rows=rows,
+        pages=pages,
     )
-    return cut
+    return [cut["id"] async for cut in cuts]
 
 
 async def write_offset_texts(
     conn: Connection,
     account_id: int,
     wanted: RowsWanted,
-    ids: IdRange,
+    pages: Sequence[IdRange],
     standings: Sequence[Standing],
     labels: LineLabels,
     *,
     most_bytes: int,
-) -> OffsetTexts | None:
-    """Offset lines of some standings, of whatever metadata, as the list shows them.
+) -> list[OffsetTexts | None]:
+    """Each page's offset lines of some standings, of whatever metadata, as the list shows them.
 
-    None if they come to more than `most_bytes`.
+    None for a page that comes to more than `most_bytes`.
     """
-    row = await _queries.write_offset_texts(
+    rows = _queries.write_offset_texts(
         conn,
         account_id=account_id,
-        from_id=ids.from_id,
-        before_id=ids.before_id,
+        from_ids=[ids.from_id for ids in pages],
+        before_ids=[ids.before_id for ids in pages],
         created_after=wanted.created_after,
         created_before=wanted.created_before,
         standings=standings,
@@ -101,6 +111,11 @@ async def write_offset_texts(
         certificates_at=labels.certificates_at,
         most_bytes=most_bytes,
     )
+    written = {row["number"]: row async for row in rows}
+    return [_texts(written[number], ids) for number, ids in enumerate(pages, start=1)]
+
+
+def _texts(row: Any, ids: IdRange) -> OffsetTexts | None:
     if not row["is_given"]:
         return None
     return OffsetTexts(

@@ -66,104 +66,133 @@ where p.id = any(:purchase_ids::uuid[]);
 -- The oldest order of all; no row before there is one.
 select id from orders.purchase order by id limit 1;
 
--- name: find_cut$
--- Where a page of an account's offset lines below an id ends: the id of its last line, or no row if
--- the page is not full.
-select id
-from orders.line
-where account_id = :account_id and kind = 'offset' and id < :before_id and id >= :from_id
-order by id desc
-offset :rows::integer - 1
-limit 1;
-
--- name: write_offset_texts^
--- Offset lines from an id up and below another as the list shows them: JSON objects with commas
--- between them, newest first, apart for lines that are certified in some way and those that are not.
--- What all lines of an order share is written once an order. A page is what lies between two cuts.
--- `textsend` gives the text as it would be sent; `convert_to` would read it all once more.
--- A page of more than `most_bytes` is not given: notes and metadata may be a hundred times a line.
-select
-    p.is_given,
-    case when p.is_given then textsend(p.certified) end as certified,
-    case when p.is_given then textsend(p.uncertified) end as uncertified
-from (
-    select coalesce(sum(octet_length(t.line)), 0) <= :most_bytes as is_given,
-        string_agg(t.line, ',' order by t.id desc) filter (where t.is_certified) as certified,
-        string_agg(t.line, ',' order by t.id desc) filter (where not t.is_certified) as uncertified
-    from (
-        select l.id, l.standing <> 'uncertified' as is_certified,
-            concat(
-                '{"id":"', l.id, o.group_to_tons, trim_scale(l.mass_mg * 0.000000001),
-                ',"amount_paid_by_customer":', trim_scale(l.billed_micro * 0.000001),
-                o.currency_to_project,
-                coalesce(
-                    (:projects::text[])[array_position(:project_ids::integer[], l.project_id)],
-                    concat(l.project_id, ',"project_name":"Project ', l.project_id, '"')
-                ),
-                ',"certification_status":', to_json(l.certification_status),
-                ',"standing":"', l.standing, o.source_to_metadata,
-                case
-                    when l.refunded_mg = 0 and l.refunded_at is null then o.nothing_refunded
-                    else concat(
-                        ',"refunded_at":',
-                        coalesce(
-                            to_json(
-                                to_char(
-                                    l.refunded_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
-                                )
-                            ),
-                            'null'
-                        ),
-                        o.certificate, trim_scale(l.refunded_mg * 0.000000001), '}'
-                    )
-                end
-            ) as line
-        from (
-            select l.id, l.purchase_id, l.created_at, l.mass_mg, l.billed_micro, l.project_id,
-                l.certification_status, l.standing, l.refunded_at, l.refunded_mg
+-- name: find_cuts
+-- Where pages of an account's offset lines below an id end: the id of each one's last line, for so many
+-- pages at most. A page that is not full has none.
+with recursive cut as (
+    select :before_id::uuid as id, 0 as number
+    union all
+    select (
+            select l.id
             from orders.line l
             where l.account_id = :account_id and l.kind = 'offset'
-                and l.id < :before_id and l.id >= :from_id
-                and l.created_at >= :created_after and l.created_at < :created_before
+                and l.id < cut.id and l.id >= :from_id
             order by l.id desc
-            offset 0
-        ) as l
-        cross join lateral (
-            select
+            offset :rows::integer - 1
+            limit 1
+        ), cut.number + 1
+    from cut
+    where cut.id is not null and cut.number < :pages::integer
+)
+select id
+from cut
+where number > 0 and id is not null
+order by number;
+
+-- name: write_offset_texts
+-- Pages of offset lines as the list shows them, numbered as they are given: each what lies from an id
+-- up and below another. JSON objects with commas between them, newest first, apart for lines that are
+-- certified in some way and those that are not. What all lines of an order share is written once an
+-- order, what they share of a project once a project.
+-- `textsend` gives the text as it would be sent; `convert_to` would read it all once more.
+-- A page of more than `most_bytes` is not given: notes and metadata may be a hundred times a line.
+select c.number, p.is_given,
+    case when p.is_given then textsend(p.certified) end as certified,
+    case when p.is_given then textsend(p.uncertified) end as uncertified
+from unnest(:from_ids::uuid[], :before_ids::uuid[]) with ordinality as c (from_id, before_id, number)
+cross join lateral (
+    select a.certified, a.uncertified,
+        coalesce(octet_length(a.certified), 0) + coalesce(octet_length(a.uncertified), 0)
+            <= :most_bytes as is_given
+    from (
+        select
+            string_agg(t.line, ',' order by t.id desc) filter (where t.is_certified) as certified,
+            string_agg(t.line, ',' order by t.id desc)
+                filter (where not t.is_certified) as uncertified
+        from (
+            select l.id, l.standing <> 'uncertified' as is_certified,
                 concat(
-                    '","order_group_id":', to_json(coalesce(p.charge_id, p.id::text)), ',"created_at":"',
-                    to_char(l.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-                    '","tons":'
-                ) as group_to_tons,
-                concat(
-                    ',"charge_currency":"', p.currency, '","note":', coalesce(to_json(y.note), 'null'),
-                    ',"portfolio_id":', coalesce(p.portfolio_id::text, 'null'), ',"project_id":'
-                ) as currency_to_project,
-                concat(
-                    '","source":', to_json(p.source), ',"payment_method":"', p.payment_method,
-                    '","on_behalf_of_name":', coalesce(to_json(y.on_behalf_of_name), 'null'),
-                    ',"on_behalf_of_email":', coalesce(to_json(y.on_behalf_of_email), 'null'),
-                    ',"metadata":', coalesce(y.metadata, '{}')
-                ) as source_to_metadata,
-                concat(
-                    ',"refunded_at":null,"certificate_url":"', s.certificate, '","refunded_tons":0}'
-                ) as nothing_refunded,
-                concat(',"certificate_url":"', s.certificate, '","refunded_tons":') as certificate
-            from orders.purchase p
+                    '{"id":"', l.id, o.group_to_tons, trim_scale(l.mass_mg * 0.000000001),
+                    ',"amount_paid_by_customer":', trim_scale(l.billed_micro * 0.000001),
+                    o.currency_to_project, k.project_to_standing, o.source_to_metadata,
+                    case
+                        when l.refunded_mg = 0 and l.refunded_at is null then o.nothing_refunded
+                        else concat(
+                            ',"refunded_at":',
+                            coalesce(
+                                to_json(
+                                    to_char(
+                                        l.refunded_at at time zone 'UTC',
+                                        'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+                                    )
+                                ),
+                                'null'
+                            ),
+                            ',"certificate_url":"', :certificates_at::text,
+                            replace(o.certificate_slug::text, '-', ''),
+                            '","refunded_tons":', trim_scale(l.refunded_mg * 0.000000001), '}'
+                        )
+                    end
+                ) as line
+            from (
+                select l.id, l.purchase_id, l.created_at, l.mass_mg, l.billed_micro, l.project_id,
+                    l.certification_status, l.standing, l.refunded_at, l.refunded_mg
+                from orders.line l
+                where l.account_id = :account_id and l.kind = 'offset'
+                    and l.id < c.before_id and l.id >= c.from_id
+                    and l.created_at >= :created_after and l.created_at < :created_before
+                order by l.id desc
+                offset 0
+            ) as l
+            cross join lateral (
+                select
+                    concat(
+                        '","order_group_id":', to_json(coalesce(p.charge_id, p.id::text)),
+                        ',"created_at":"',
+                        to_char(l.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+                        '","tons":'
+                    ) as group_to_tons,
+                    concat(
+                        ',"charge_currency":"', p.currency, '","note":',
+                        coalesce(to_json(y.note), 'null'), ',"portfolio_id":',
+                        coalesce(p.portfolio_id::text, 'null'), ',"project_id":'
+                    ) as currency_to_project,
+                    concat(
+                        '","source":', to_json(p.source), ',"payment_method":"', p.payment_method,
+                        '","on_behalf_of_name":', coalesce(to_json(y.on_behalf_of_name), 'null'),
+                        ',"on_behalf_of_email":', coalesce(to_json(y.on_behalf_of_email), 'null'),
+                        ',"metadata":', coalesce(y.metadata, '{}')
+                    ) as source_to_metadata,
+                    concat(
+                        ',"refunded_at":null,"certificate_url":"', :certificates_at::text,
+                        replace(p.certificate_slug::text, '-', ''), '","refunded_tons":0}'
+                    ) as nothing_refunded,
+                    p.certificate_slug
+                from orders.purchase p
+                left join orders.party y on y.purchase_id = p.id
+                where p.id = l.purchase_id
+                -- A fence, like the others: without them the lines are sorted, and each looks its order up.
+                offset 0
+            ) as o
             cross join lateral (
                 select concat(
-                    :certificates_at::text, replace(p.certificate_slug::text, '-', '')
-                ) as certificate
-            ) as s
-            left join orders.party y on y.purchase_id = p.id
-            where p.id = l.purchase_id
-            -- A fence, like the one above: without them the lines are sorted, and each looks its order up.
+                    coalesce(
+                        max(p.label),
+                        concat(l.project_id, ',"project_name":"Project ', l.project_id, '"')
+                    ),
+                    ',"certification_status":', to_json(l.certification_status),
+                    ',"standing":"', l.standing
+                ) as project_to_standing
+                from unnest(:project_ids::integer[], :projects::text[]) as p (id, label)
+                where p.id = l.project_id
+                offset 0
+            ) as k
+            where l.standing = any(:standings::text[])
+            -- So that the aggregates need not sort the texts; and each is made once, though both take it.
+            order by l.id desc
             offset 0
-        ) as o
-        where l.standing = any(:standings::text[])
-        -- The text of a line is made once, though three sums take it.
-        offset 0
-    ) as t
+        ) as t
+    ) as a
 ) as p;
 
 -- name: list_lines_of_purchase
