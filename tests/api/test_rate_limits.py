@@ -16,6 +16,8 @@ from fieldfare.db.pool import open_database, transaction
 from fieldfare.http.edge import Route
 from fieldfare.routes import ROUTES
 from fieldfare.settings import Settings
+from fieldfare.telemetry.families import REFUSED
+from fieldfare.telemetry.meters import Samples
 from tests.support.client import Api, assert_refused
 from tests.support.databases import new_database
 from tests.support.server import running_api
@@ -24,6 +26,7 @@ from tests.support.world import make_world
 LIMIT = re.compile(r'"default";r=(\d+);t=(\d+)')
 BALANCE = "/api/credits/balance"
 ORDERS = "/api/offset-orders"
+FEED = "/api/offset-orders/public"
 BURST = 12
 WRONG = "00000000-0000-4000-8000-000000000000"
 
@@ -204,3 +207,17 @@ def test_whatever_is_open_to_all_is_counted_by_address(api: Api, route: Route) -
         if answer.status_code == 429:
             break
     assert (answer.status_code == 429) is (route.path not in UNCOUNTED)
+
+
+def test_whoever_is_sent_away_is_counted(api: Api) -> None:
+    """By account, by address, and by address before the framework is entered."""
+    for path, token in ((BALANCE, None), (BALANCE, WRONG), (FEED, "")):
+        # More than may be at once: of so many some are refused, whatever came before.
+        before = _rate_limited(REFUSED.samples())
+        answers = [api.get(path, token).status_code for _ in range(2 * BURST)]
+        assert answers.count(429) > 0
+        assert _rate_limited(REFUSED.samples()) - before == answers.count(429)
+
+
+def _rate_limited(samples: Samples) -> float:
+    return sum(cell[0] for labels, cell in samples if labels == ("rate_limited",))

@@ -8,7 +8,9 @@ from litestar import Response
 from fieldfare.http.encoding import CONTENT_TYPE, encode_json, encode_problem
 from fieldfare.http.idempotency import StoredAnswer
 from fieldfare.kernel.errors import ProblemError
+from fieldfare.telemetry.families import REFUSED
 
+COME_AGAIN = (429, 503)
 REPLAYED_HEADER = "Idempotency-Replayed"
 
 
@@ -34,7 +36,9 @@ def replay(stored: StoredAnswer) -> Response[bytes]:
 def problem_answer(
     problem: ProblemError, *, headers: Mapping[str, str] | None = None
 ) -> Response[bytes]:
-    """The answer that tells a client of `problem`."""
+    """The answer that tells a client of `problem`; who is sent away to come again is counted."""
+    if problem.status in COME_AGAIN:
+        REFUSED.add(problem.code)
     all_headers = dict(headers or {})
     if problem.retry_after_s is not None:
         all_headers["Retry-After"] = str(problem.retry_after_s)

@@ -12,7 +12,6 @@ from fieldfare.http.answers import json_answer, problem_answer
 from fieldfare.http.encoding import ErrorBody
 from fieldfare.kernel import limits
 from fieldfare.kernel.errors import InvalidRequest, ProblemError, Unavailable
-from fieldfare.telemetry.families import REFUSED
 
 _log = structlog.get_logger(__name__)
 
@@ -22,7 +21,6 @@ FRAMEWORK = {
     413: ("body_too_large", "The body is over {most} KiB. Send a smaller one."),
 }
 
-COME_AGAIN = (429, 503)
 CLIENT_LEFT = "client disconnected prematurely"
 """Litestar's words for a body that ends before it is whole; it takes that for a defect."""
 
@@ -32,8 +30,6 @@ _NO_SUCH_FILE = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, 
 
 def answer_problem(_: Request[Any, Any, Any], problem: ProblemError) -> Response[bytes]:
     """A refusal of ours."""
-    if problem.status in COME_AGAIN:
-        REFUSED.add(problem.code)
     return problem_answer(problem)
 
 
@@ -65,7 +61,6 @@ def answer_framework(request: Request[Any, Any, Any], refusal: HTTPException) ->
 def answer_database_down(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """The database went away where no use case says what that means."""
     _log.warning("database_unavailable", reason=type(error).__name__)
-    REFUSED.add("database_unavailable")
     return problem_answer(
         Unavailable(
             "The database does not answer. Send the request again in a moment.",
