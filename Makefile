@@ -6,8 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON := $(BIN)/python
 PYTEST := $(PYTHON) -m pytest
-# Test processes, two for each of two cores: what needs a database also waits, for locks and time-outs.
-AT_ONCE := 4
+# Test processes, one more than two cores: what needs a database also waits, for locks and time-outs.
+AT_ONCE := 3
 # A stamp is written last, so an installation that was cut off is begun anew.
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -62,14 +62,13 @@ class ApiProcess:
     def wait_until_ready(self) -> None:
         """Return once /readyz answers 200; fails with the log if the process ends first."""
         deadline = time.monotonic() + READY_SECONDS
-        while time.monotonic() < deadline:
-            assert self._process.poll() is None, self.log.read_text()[-2_000:]
-            try:
-                if httpx.get(f"{self.base_url}/readyz", timeout=2).status_code == 200:
-                    return
-            except httpx.HTTPError:
-                pass
-            time.sleep(0.05)
+        with httpx.Client(base_url=self.base_url, timeout=2) as http:
+            while time.monotonic() < deadline:
+                assert self._process.poll() is None, self.log.read_text()[-2_000:]
+                with suppress(httpx.HTTPError):
+                    if http.get("/readyz").status_code == 200:
+                        return
+                time.sleep(0.05)
         raise AssertionError(f"not ready: {self.log.read_text()[-2_000:]}")
 
     def kill(self) -> None:
