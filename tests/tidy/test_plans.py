@@ -218,6 +218,14 @@ def test_a_page_looks_its_orders_up(name: str, crowded: psycopg.Connection) -> N
     assert not kinds & {"Hash Join", "Merge Join"}
 
 
+def test_the_texts_of_a_list_come_in_order_and_are_not_sorted(crowded: psycopg.Connection) -> None:
+    """A text is twenty times as long as what it is sorted by."""
+    (query,) = (query for query in ON_REQUESTS if query.full_name == "orders.write_offset_texts")
+    kinds = {node["Node Type"] for node, _ in nodes_of(plan_of(crowded, query))}
+    assert "Aggregate" in kinds
+    assert not kinds & {"Sort", "Incremental Sort"}
+
+
 def test_every_function_that_a_request_calls_is_looked_into() -> None:
     called = set().union(*(lent_functions(query.sql) for query in ON_REQUESTS))
     assert called == set().union(*map(lent_functions, FUNCTION_CALLS))
