@@ -199,11 +199,20 @@ async def test_one_account_does_not_take_the_room_of_all_others(till: Till) -> N
     async with till.held(held):
         waiting = till.start(kept)
         await asyncio.wait_for(till.place(till.order(free, 10)), SOON_S)
-        refused = [task for task in waiting if task.done()]
+        # On a slow machine a group is still waiting for the wallet when the ones after it are done.
+        refused: set[asyncio.Task[Any]] = set()
+        async with asyncio.timeout(SOON_S):
+            while len(refused) < 30:
+                refused |= await _first_of(set(waiting) - refused)
         codes = Counter(_code(task) for task in refused)
     assert codes == {"overloaded": 30}
     await asyncio.gather(*waiting, return_exceptions=True)
     assert await till.times_recorded(kept) == {1: MOST_IN_LINE, 0: 30}
+
+
+async def _first_of(tasks: set[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    return done
 
 
 async def test_the_same_key_is_in_flight_while_its_order_waits_for_a_wallet(till: Till) -> None:

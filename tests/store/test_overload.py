@@ -10,10 +10,9 @@ import pytest
 from fieldfare.db.pool import Database, transaction
 from fieldfare.kernel.errors import Unavailable
 from fieldfare.orders.service.group_commit import (
-    GIVE_UP_S,
     GROUP_PATIENCE_MS,
-    LONGEST_WAIT_S,
     MOST_TOGETHER,
+    PATIENCE,
     SMOOTHED_OVER,
 )
 from tests.support.grouping import Till, open_till
@@ -27,7 +26,7 @@ SLOW_S = 0.22
 @pytest.fixture
 async def till(database_url: str, world: World) -> AsyncIterator[Till]:
     """A process's till; its books agree in the end."""
-    async with open_till(database_url, pool_size=30) as till:
+    async with open_till(database_url, pool_size=30, patience=PATIENCE) as till:
         yield till
         assert await till.findings() == []
 
@@ -59,7 +58,7 @@ async def test_who_would_wait_too_long_is_sent_away_at_once(till: Till) -> None:
     orders = [till.order(accounts[n % 8], 10) for n in range(4 * MOST_TOGETHER)]
     async with busy_books(till.db):
         tasks = till.start(orders)
-        await asyncio.sleep(LONGEST_WAIT_S / 2)
+        await asyncio.sleep(PATIENCE.longest_wait_s / 2)
         away = [task.done() for task in tasks]
         assert away == [False] * 2 * MOST_TOGETHER + [True] * 2 * MOST_TOGETHER
         assert till.commits.why_busy() is None  # the first group is under way
@@ -76,7 +75,7 @@ async def test_who_would_wait_too_long_is_sent_away_at_once(till: Till) -> None:
 
 
 async def test_whose_group_cannot_begin_in_time_is_sent_away_after_all(till: Till) -> None:
-    assert GIVE_UP_S * 1_000 > GROUP_PATIENCE_MS
+    assert PATIENCE.give_up_s * 1_000 > GROUP_PATIENCE_MS
     orders = [till.order(await till.account(CENTS), 10) for _ in range(4 * MOST_TOGETHER)]
     async with till.held():
         tasks = till.start(orders)

@@ -17,7 +17,7 @@ from fieldfare.kernel.errors import Unavailable
 from fieldfare.ledger.service.credits import adjust_credits
 from fieldfare.orders.model import Order
 from fieldfare.orders.service.credit import place_credit_order
-from fieldfare.orders.service.group_commit import GroupCommit
+from fieldfare.orders.service.group_commit import GroupCommit, Patience
 from tests.support.placing import order_of
 
 TONNE_MG = 1_000_000_000
@@ -31,16 +31,18 @@ SIZES = (
     " group by created_at order by created_at"
 )
 """How many orders each commit has taken in: `created_at` is the instant of its transaction."""
+UNHURRIED = Patience(longest_wait_s=60.0, give_up_s=60.0)
+"""However slow the machine is, nobody is sent away for the time that a group takes."""
 _accounts = itertools.count(90_001)
 
 
 class Till:
     """One process's `GroupCommit` on a database, and accounts that have what a test gives them."""
 
-    def __init__(self, db: Database, catalogue: Catalogue) -> None:
+    def __init__(self, db: Database, catalogue: Catalogue, patience: Patience) -> None:
         self.db = db
         self.catalogue = catalogue
-        self.commits = GroupCommit(db)
+        self.commits = GroupCommit(db, patience)
 
     async def account(self, cents: int = 0) -> int:
         """A new account; it has no wallet if it is given nothing."""
@@ -147,10 +149,12 @@ def answer_of(order: Order) -> bytes:
 
 
 @asynccontextmanager
-async def open_till(database_url: str, *, pool_size: int = 10) -> AsyncIterator[Till]:
+async def open_till(
+    database_url: str, *, pool_size: int = 10, patience: Patience = UNHURRIED
+) -> AsyncIterator[Till]:
     """A till on a database that has the demo's catalogue."""
     db = await open_database(database_url, pool_size=pool_size, application="tests")
     try:
-        yield Till(db, await load_catalogue(db, datetime.now(UTC)))
+        yield Till(db, await load_catalogue(db, datetime.now(UTC)), patience)
     finally:
         await db.close()

