@@ -122,8 +122,8 @@ def test_it_is_hardly_exceeded_whatever_is_asked(
     house = House(Limit(100, burst), len(per_second), seed)
     let_in = house.run(per_second, SECONDS)
     whole = burst + 100 * SECONDS
-    # Of ten thousand draws four came to more than a tenth above, the most to 11.3 %, all with a burst
-    # that is used up in a second or two: for as long processes know little of each other.
+    # Of ten thousand draws four came to more than a tenth above, the most to 11.3 %; in all a burst
+    # was used up within a second or two: for so long processes know little of each other.
     assert len(let_in) <= 1.15 * whole
     assert len(let_in) >= 0.85 * min(whole, house.asked)
 
