@@ -122,6 +122,12 @@ class Till:
             while len(await self.rows(WAITING)) < sessions:  # noqa: ASYNC110 - the server tells nobody
                 await asyncio.sleep(0.01)
 
+    async def until_apart(self, orders: int) -> None:
+        """Wait until so many orders wait apart for a wallet; ten seconds at most."""
+        async with asyncio.timeout(10):
+            while self.commits.waiting()[("apart",)] < orders:  # noqa: ASYNC110 - nor does it
+                await asyncio.sleep(0.01)
+
     async def findings(self) -> list[str]:
         """What `fieldfare verify` finds."""
         async with (
