@@ -48,9 +48,9 @@ _IN_FLIGHT = store.Verdict(verdict="in_flight", status=None, answer=None, balanc
 class Patience(NamedTuple):
     """How long an order may wait for its group."""
 
-    longest_wait_s: float = 0.3
+    longest_wait_s: float = 0.2
     """Who would wait longer for the groups ahead, as these went lately, is sent away at once."""
-    give_up_s: float = 0.75
+    give_up_s: float = 0.65
     """Whose group has not begun by then is sent away after all. It is longer than a group waits
     for a wallet; the rest of a second is for reading and writing while all are busy."""
 
