@@ -19,6 +19,7 @@ import psutil
 import psycopg
 import pytest
 
+from fieldfare.db import embedded
 from tests.support.processes import ApiProcess, run_verify
 from tests.support.world import World, make_world
 
@@ -265,9 +266,32 @@ def test_too_many_connections_are_refused_at_the_start(database_url: str) -> Non
     )
 
 
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_settings_by_which_none_can_serve_end_the_start(database_url: str, processes: str) -> None:
+    ran = _run(
+        database_url,
+        FIELDFARE_PORT=str(embedded.free_port()),
+        FIELDFARE_PROCESSES=processes,
+        FIELDFARE_CERTIFICATE_KEY="secret",
+    )
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    told = ran.stderr.splitlines()
+    assert len(told) >= int(processes)
+    (line,) = set(told)
+    assert line.startswith("fieldfare: FIELDFARE_CERTIFICATE_KEY cannot be used: ")
+
+
 def _refused(database_url: str, **variables: str) -> str:
     """The one line of a start that must not succeed."""
-    ran = subprocess.run(
+    ran = _run(database_url, **variables)
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    (line,) = ran.stderr.splitlines()
+    return line
+
+
+def _run(database_url: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """`fieldfare serve`, which must end by itself."""
+    return subprocess.run(
         [sys.executable, "-m", "fieldfare.cli.main", "serve"],
         env={**os.environ, "PYTHONPATH": "src", "DATABASE_URL": database_url, **variables},
         capture_output=True,
@@ -275,6 +299,3 @@ def _refused(database_url: str, **variables: str) -> str:
         timeout=PATIENCE_S,
         check=False,
     )
-    assert ran.returncode == 1, ran.stdout + ran.stderr
-    (line,) = ran.stderr.splitlines()
-    return line

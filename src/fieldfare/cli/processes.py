@@ -2,7 +2,8 @@
 
 What must hold: one that dies is started again, after a pause that grows while it keeps dying; a
 signal to stop is passed on, and we end when the last of them has drained; none outlives us, `kill
--9` included, because the kernel then kills them too.
+-9` included, because the kernel then kills them too. If no process of the API can serve by its
+settings, we end as one alone would: to start it again would change nothing.
 """
 
 import signal
@@ -25,6 +26,8 @@ FIRST_REST_S = 0.2
 LONGEST_REST_S = 10.0
 STEADY_S = 60.0
 """Who has lived this long did not die of its start: its next rest is the first one again."""
+SETTINGS_REFUSED = 78
+"""How a process ends that cannot serve by its settings (`EX_CONFIG` of BSD's sysexits)."""
 END_PATIENCE_S = 28.0
 """Longer than a process drains, and shorter than our own supervisor's patience."""
 _POLL_S = 0.05
@@ -44,6 +47,8 @@ class _Place:
     rest_s: float = FIRST_REST_S
     start_at: float = 0.0
     """On the monotonic clock."""
+    is_refused: bool = False
+    """Whether the last process was ended by its settings, and none has taken its place yet."""
 
 
 def serve_by_processes(
@@ -67,6 +72,10 @@ def serve_by_processes(
     while not stop:
         for place in places:
             _tend(place)
+        if all(place.is_refused for place in places[:count]):
+            # Each has said why.
+            _end([place.process for place in places if place.process is not None])
+            return 1
         if keeper is not None and time.monotonic() >= write_at:
             keeper.try_to_write(keeper.encode())
             write_at = time.monotonic() + EVERY_S
@@ -102,6 +111,7 @@ def _bury(place: _Place, pid: int, status: int, now: float) -> None:
         place.rest_s = FIRST_REST_S
     _log.error(f"{place.role}_process_died", pid=pid, status=status, starts_again_in_s=place.rest_s)
     place.process = None
+    place.is_refused = status == SETTINGS_REFUSED
     _rest(place, now)
 
 
@@ -122,6 +132,7 @@ def _start(place: _Place, now: float) -> None:
         _rest(place, now)
     else:
         place.started_at = now
+        place.is_refused = False
 
 
 def _rest(place: _Place, now: float) -> None:

@@ -20,6 +20,7 @@ from fieldfare.app import create_app
 from fieldfare.cli.ending import end_without_collecting
 from fieldfare.cli.listening import bind_shared_port
 from fieldfare.cli.logs import configure_logs
+from fieldfare.cli.processes import SETTINGS_REFUSED
 from fieldfare.cli.steps import complain
 from fieldfare.db.errors import MigrationRefused
 from fieldfare.http.server import Server, config_of
@@ -96,7 +97,10 @@ def main() -> int:
         configure_logs(settings.log_level)
         with bind_shared_port(settings) as listener:
             serve_until_stopped(settings, listener)
-    except (SettingsRefused, MigrationRefused) as refusal:
+    except SettingsRefused as refusal:
+        complain(str(refusal))
+        return SETTINGS_REFUSED
+    except MigrationRefused as refusal:
         complain(str(refusal))
         return 1
     return 0
