@@ -91,11 +91,11 @@ def _stop_on_signals() -> Iterator[asyncio.Event]:
     stop = asyncio.Event()
     signals = (signal.SIGTERM, signal.SIGINT)
     for signum in signals:
-        loop.add_signal_handler(signum, stop.set)
+        # Not by the loop: until it has given its handler back, a signal would kill the process.
+        signal.signal(signum, lambda *_: loop.call_soon_threadsafe(stop.set))
     try:
         yield stop
     finally:
         for signum in signals:
-            loop.remove_signal_handler(signum)
             # The process is about to end well, which being asked once more does not change.
             signal.signal(signum, signal.SIG_IGN)
