@@ -14,6 +14,7 @@ from multiprocessing.synchronize import Barrier
 from typing import Any
 
 import msgspec
+import typst
 import uvloop
 
 from fieldfare.catalog.service import CatalogueCache
@@ -68,8 +69,8 @@ def make_by_product(database_url: str, slugs: Sequence[str]) -> Made:
 def make_by_typst(database_url: str, slugs: Sequence[str]) -> Made:
     """The same documents from sheets that were laid out before."""
     sheets = _run(_with_desk(database_url, _lay_out_all, slugs))
-    compiler = _typesetter()._compiler  # noqa: SLF001 - the very compiler, without what is around it
-    _wait()
+    # The very compiler, without what is around it.
+    compiler = _wait()
     started = _Start()
     documents = [
         compiler.compile(
@@ -137,10 +138,12 @@ async def _lay_out_all(desk: LiveCertificateDesk, slugs: Sequence[str]) -> list[
     ]
 
 
-def _wait() -> None:
-    _typesetter()._compiler  # noqa: B018, SLF001 - with its fonts, which are loaded once
+def _wait() -> typst.Compiler:
+    """The compiler with its fonts, which are loaded once, when all processes have theirs."""
+    compiler = _typesetter().compiler
     assert _barrier is not None, "`begin` was called"
     _barrier.wait(START_S)
+    return compiler
 
 
 class _Start:

@@ -19,6 +19,7 @@ from tests.support.grouping import Till, open_till
 from tests.support.placing import request_key
 from tests.support.processes import ApiProcess, run_verify
 from tests.support.silencing import silencing_proxy
+from tests.support.waiting import until
 from tests.support.world import LIVE_CENTS, World
 
 CENTS = 100_000
@@ -105,9 +106,11 @@ async def _until_ended(till: Till) -> None:
         "select from pg_stat_activity where datname = current_database()"
         " and pid <> pg_backend_pid() and state = 'active'"
     )
-    async with asyncio.timeout(10):
-        while await till.rows(running):  # noqa: ASYNC110 - the server tells nobody
-            await asyncio.sleep(0.01)
+
+    async def ended() -> bool:
+        return not await till.rows(running)
+
+    await until(ended, within_s=10, each_s=0.01)
 
 
 # --------------------------------------------------------------------------------------------- kill

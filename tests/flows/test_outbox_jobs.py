@@ -20,12 +20,12 @@ import fieldfare
 from fieldfare.db import held
 from fieldfare.db.pool import Database, connection, transaction
 from fieldfare.jobs import JobContext, Retry, Topic, TryLater
+from tests.support.waiting import until
 from tests.support.working import (
     IMPATIENT,
     QUICK,
     fetchval,
     tell_of,
-    until,
     until_idle,
     working,
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,11 +10,12 @@ import pytest
 from fieldfare.accounts import service as accounts
 from fieldfare.cli.opening_hours import work_while_open
 from fieldfare.db.closing import ShopClosed, close_shop, open_shop, refuse_closed
-from fieldfare.db.pool import Database, connection, transaction
+from fieldfare.db.pool import Connection, Database, connection, transaction
 from fieldfare.orders.jobs.recovering import Recovered, recover
 from tests.support.buying import CREATE, LIST
 from tests.support.cards import CardShop, Team
-from tests.support.working import context, fetchval, tell_of, until
+from tests.support.waiting import until
+from tests.support.working import context, fetchval, tell_of
 
 HOUR = timedelta(hours=1)
 
@@ -63,16 +65,16 @@ def test_what_the_lists_prove_is_settled_and_the_rest_is_never_sent_again(shop: 
     shop.agree(team)
 
 
+async def _refilled(conn: Connection, *, account_id: int) -> None:
+    await accounts.set_refill(conn, account_id, below_cents=100, amount_cents=5_000)
+
+
 def test_what_nobody_knows_is_listed_and_its_account_not_refilled_by_itself(
     shop: CardShop,
 ) -> None:
     team, other = shop.team(), shop.team()
     for one in (team, other):
-        shop.stage.write(
-            lambda conn, one=one: accounts.set_refill(  # type: ignore[misc]  # bound for the loop
-                conn, one.id, below_cents=100, amount_cents=5_000
-            )
-        )
+        shop.stage.write(partial(_refilled, account_id=one.id))
     assert shop.order(team).status_code == 200
     stray = charge_past_us(shop, team)
     refund = shop.stripe.client().v1.refunds.create({"charge": stray.latest_charge})

@@ -6,6 +6,7 @@ after the recovery point is then on the list of exceptions, and an order works.
 """
 
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -125,7 +126,8 @@ async def test_the_drill(stage: Stage) -> None:
         stage.shell.run("restore", str(known.backup), environment={"DATABASE_URL": second})
         _is_back(stage, second, known, read_manifest(known.backup).taken_at)
     _holds_no_secret(stage, server.url, known)
-    print("\n".join(["", *stage.shell.transcript]))  # noqa: T201  # seen with `pytest -s` only
+    # Seen with `pytest -s` only.
+    sys.stdout.write("\n".join(["", *stage.shell.transcript, ""]))
 
 
 async def _sell_until_the_disaster(stage: Stage) -> Remembered:

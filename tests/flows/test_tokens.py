@@ -18,7 +18,7 @@ from fieldfare.accounts.errors import TokenNotFound, TokenNotUsable, WrongAccoun
 from fieldfare.accounts.model import IssuedToken
 from fieldfare.db.changes import ChangeFeed, following, raise_revision
 from fieldfare.db.pool import Connection, Database, open_database, transaction
-from fieldfare.http.auth import TOKEN_TOPIC, TokenCache, hash_token
+from fieldfare.http.auth import PRINCIPAL_TOPIC, TokenCache, hash_token
 from fieldfare.http.principal import Principal
 from fieldfare.kernel.errors import AccessRefused, Unavailable
 
@@ -433,7 +433,7 @@ async def test_a_token_of_an_erased_account_ends(processes: list[Process]) -> No
         await process.learn(issued.token)
     async with transaction(processes[0].db) as conn:
         await conn.execute("update accounts.account set erased_at = now() where id = $1", team_id)
-        await raise_revision(conn, TOKEN_TOPIC)
+        await raise_revision(conn, PRINCIPAL_TOPIC)
     await all_within_limit(processes, issued.token, refused, time.monotonic())
 
 

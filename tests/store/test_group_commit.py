@@ -4,6 +4,7 @@ import asyncio
 import gc
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -23,6 +24,7 @@ from fieldfare.orders.service.group_commit import (
 from tests.support.databases import new_database
 from tests.support.grouping import WAITING, Till, open_till
 from tests.support.placing import request_key
+from tests.support.waiting import until
 from tests.support.world import make_world
 
 CENTS = 100_000
@@ -210,6 +212,10 @@ async def test_one_account_does_not_take_the_room_of_all_others(till: Till) -> N
     assert await till.times_recorded(kept) == {1: MOST_IN_LINE, 0: 30}
 
 
+async def _waits_for_nobody(till: Till) -> bool:
+    return not await till.rows(WAITING)
+
+
 async def _first_of(tasks: set[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     return done
@@ -315,9 +321,7 @@ async def test_a_refusal_that_nobody_waits_for_any_more_is_no_defect(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         # Their group gives up; nobody is there to be told, and nothing is tried again.
-        async with asyncio.timeout(SOON_S):
-            while await till.rows(WAITING):  # noqa: ASYNC110 - the server tells nobody
-                await asyncio.sleep(0.05)
+        await until(partial(_waits_for_nobody, till), SOON_S)
     assert await till.times_recorded(orders) == {0: how_many}
 
 

@@ -22,6 +22,7 @@ from fieldfare.orders.service.verify import verify_orders
 from fieldfare.orders.store import Placing, Verdict
 from tests.support.databases import new_database
 from tests.support.placing import order_of, placing
+from tests.support.waiting import until
 from tests.support.world import make_world
 
 TONNE = 1_000_000_000
@@ -84,9 +85,11 @@ class Shop:
             "select from pg_stat_activity"
             " where datname = current_database() and wait_event_type = 'Lock'"
         )
-        async with asyncio.timeout(10):
-            while len(await self.rows(waiting)) < statements:  # noqa: ASYNC110 - the server tells nobody
-                await asyncio.sleep(0.01)
+
+        async def blocked() -> bool:
+            return len(await self.rows(waiting)) >= statements
+
+        await until(blocked, within_s=10, each_s=0.01)
 
     async def told(self, *orders: Order) -> list[tuple[str, UUID]]:
         """What the outbox has of some orders."""

@@ -10,7 +10,7 @@ from fieldfare.accounts.errors import AccountNotFound, AccountRefused, RefillNot
 from fieldfare.accounts.model import Refill
 from fieldfare.db.ids import new_id
 from fieldfare.db.pool import Connection, Database, connection, transaction
-from fieldfare.http.auth import TOKEN_TOPIC, hash_token
+from fieldfare.http.auth import PRINCIPAL_TOPIC, hash_token
 from tests.support.world import World
 
 BELOW, AMOUNT = 5_000, 20_000
@@ -41,7 +41,7 @@ async def revision(db: Database) -> int:
     """How often what tokens stand for has changed."""
     async with connection(db) as conn:
         found: int = await conn.fetchval(
-            "select coalesce(max(revision), 0) from db.change where topic = $1", TOKEN_TOPIC
+            "select coalesce(max(revision), 0) from db.change where topic = $1", PRINCIPAL_TOPIC
         )
     return found
 

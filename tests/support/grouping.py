@@ -19,6 +19,7 @@ from fieldfare.orders.model import Order
 from fieldfare.orders.service.credit import place_credit_order
 from fieldfare.orders.service.group_commit import GroupCommit, Patience
 from tests.support.placing import order_of
+from tests.support.waiting import until
 
 TONNE_MG = 1_000_000_000
 PORTFOLIO = 12
@@ -118,15 +119,19 @@ class Till:
 
     async def until_waiting(self, sessions: int = 1) -> None:
         """Wait until so many sessions of this database wait for a lock; ten seconds at most."""
-        async with asyncio.timeout(10):
-            while len(await self.rows(WAITING)) < sessions:  # noqa: ASYNC110 - the server tells nobody
-                await asyncio.sleep(0.01)
+
+        async def waiting() -> bool:
+            return len(await self.rows(WAITING)) >= sessions
+
+        await until(waiting, within_s=10, each_s=0.01)
 
     async def until_apart(self, orders: int) -> None:
         """Wait until so many orders wait apart for a wallet; ten seconds at most."""
-        async with asyncio.timeout(10):
-            while self.commits.waiting()[("apart",)] < orders:  # noqa: ASYNC110 - nor does it
-                await asyncio.sleep(0.01)
+
+        async def apart() -> bool:
+            return self.commits.waiting()[("apart",)] >= orders
+
+        await until(apart, within_s=10, each_s=0.01)
 
     async def findings(self) -> list[str]:
         """What `fieldfare verify` finds."""

@@ -20,7 +20,7 @@ import httpx
 import requests
 import stripe
 
-from fieldfare.simulators.stripe.process import DEFAULT_SECRET_KEY, Options, bind, serve
+from fieldfare.simulators.stripe.process import DEFAULT_STRIPE_KEY, Options, bind, serve
 
 START_SECONDS = 20.0
 WEBHOOK_SECRET = "whsec_tests"
@@ -29,7 +29,7 @@ WEBHOOK_SECRET = "whsec_tests"
 class StripeSimulator:
     """A running simulator: its address, an SDK client for it, and its control."""
 
-    secret_key = DEFAULT_SECRET_KEY
+    secret_key = DEFAULT_STRIPE_KEY
 
     def __init__(self, url: str) -> None:
         self.url = url

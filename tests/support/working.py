@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -12,6 +12,7 @@ from fieldfare.db.pool import Database, connection, transaction
 from fieldfare.jobs import JobContext, Retry, Schedule, Topic
 from fieldfare.notifications.service.outbox import tell
 from fieldfare.settings import Settings
+from tests.support.waiting import until
 
 STOP_PATIENCE_S = 9.0
 QUICK = Pace(poll_s=0.05, look_s=0.2, lease_s=2.0, drain_s=3.0)
@@ -60,13 +61,6 @@ async def fetchval(db: Database, query: str, *args: object) -> object:
     """One value."""
     async with connection(db) as conn:
         return await conn.fetchval(query, *args)
-
-
-async def until(holds: Callable[[], Awaitable[bool]], within_s: float = 20.0) -> None:
-    """Return when `holds()` is true; fail if it is not in time."""
-    async with asyncio.timeout(within_s):
-        while not await holds():  # noqa: ASYNC110 - a database tells nobody
-            await asyncio.sleep(0.05)
 
 
 async def until_idle(db: Database, within_s: float = 20.0) -> None:

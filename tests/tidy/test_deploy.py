@@ -23,10 +23,17 @@ SAFE_ENOUGH = 2.0
 """Of ten, by systemd's own scale; what is called OK ends at 4.9."""
 
 
+class UnitFile(configparser.RawConfigParser):
+    """Names keep their case."""
+
+    def optionxform(self, optionstr: str) -> str:
+        """A name as it is compared."""
+        return optionstr
+
+
 def unit(path: Path) -> configparser.RawConfigParser:
     """A unit, as far as an ini file is one."""
-    parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
-    parser.optionxform = str  # type: ignore[assignment,method-assign]  # names keep their case
+    parser = UnitFile(strict=False, allow_no_value=True)
     parser.read(path, encoding="utf-8")
     return parser
 

@@ -46,7 +46,7 @@ def stripe_command(
     from fieldfare.cli.logs import configure_logs
     from fieldfare.simulators.stripe.errors import SimulatorRefused
     from fieldfare.simulators.stripe.process import (
-        DEFAULT_SECRET_KEY,
+        DEFAULT_STRIPE_KEY,
         Options,
         pair_webhooks,
         run,
@@ -60,7 +60,7 @@ def stripe_command(
             host=host,
             port=port,
             home=home,
-            secret_key=secret_key or DEFAULT_SECRET_KEY,
+            secret_key=secret_key or DEFAULT_STRIPE_KEY,
             webhooks=pair_webhooks(webhook or [], webhook_secret or []),
         )
         run(options, ready=lambda url: say(f"Stripe simulator on {url}"))

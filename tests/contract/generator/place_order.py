@@ -55,4 +55,4 @@ def main(base_url: str, token: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(*sys.argv[1:])))  # noqa: T201  # read by the test that runs it
+    sys.stdout.write(f"{json.dumps(main(*sys.argv[1:]))}\n")

@@ -67,7 +67,7 @@ def picture_of(png: bytes) -> Image.Image:
 def pictures_of_pages(typesetter: Typesetter, certificate: ShownCertificate) -> list[Image.Image]:
     """The pages of the PDF as they look, at 144 points an inch."""
     sheet = lay_out(certificate, "pdf", qr=qr_code(certificate.verify_url))
-    pages = typesetter._compiler.compile(
+    pages = typesetter.compiler.compile(
         format="png", sys_inputs={"sheet": msgspec.json.encode(sheet).decode()}
     )
     assert pages is not None

@@ -89,7 +89,7 @@ def differ_at(one: Image.Image, other: Image.Image) -> tuple[int, int, int, int]
 def test_no_font_is_missing_and_none_is_forgotten(typesetter: Typesetter) -> None:
     sheet = lay_out(a_certificate(is_sample=True), "pdf", qr=QR)
     inputs = {"sheet": msgspec.json.encode(sheet).decode()}
-    _, warnings = typesetter._compiler.compile_with_warnings(sys_inputs=inputs)
+    _, warnings = typesetter.compiler.compile_with_warnings(sys_inputs=inputs)
     assert [warning.message for warning in warnings] == []
     template = (TEMPLATES / "certificate.typ").read_text(encoding="utf-8")
     families = typst.Fonts(False, False, [FONTS]).families()

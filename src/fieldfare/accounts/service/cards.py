@@ -4,7 +4,7 @@ from fieldfare.accounts import store
 from fieldfare.accounts.service.people import get_account
 from fieldfare.db.changes import raise_revision
 from fieldfare.db.pool import Connection
-from fieldfare.http.auth import TOKEN_TOPIC
+from fieldfare.http.auth import PRINCIPAL_TOPIC
 from fieldfare.integrations.stripe.model import Card
 
 
@@ -17,4 +17,4 @@ async def keep_card(conn: Connection, account_id: int, card: Card) -> None:
     """Put a card on file. Raises `AccountNotFound`."""
     await get_account(conn, account_id)
     await store.update_card(conn, account_id, card)
-    await raise_revision(conn, TOKEN_TOPIC)
+    await raise_revision(conn, PRINCIPAL_TOPIC)

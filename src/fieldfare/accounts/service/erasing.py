@@ -12,7 +12,7 @@ from fieldfare.accounts.errors import AccountNotFound, OwnerNeeded
 from fieldfare.accounts.model import AccountToErase, ErasedAccount
 from fieldfare.db.changes import raise_revision
 from fieldfare.db.pool import Connection
-from fieldfare.http.auth import TOKEN_TOPIC
+from fieldfare.http.auth import PRINCIPAL_TOPIC
 
 
 async def lock_account(conn: Connection, account_id: int) -> AccountToErase:
@@ -51,7 +51,7 @@ async def erase_account(conn: Connection, account_id: int, now: datetime) -> Era
     identities, members, operators = await store.delete_ways_in(conn, account_id)
     await store.delete_refills(conn, account_id)
     tokens = await store.update_tokens_ended(conn, account_id, now)
-    await raise_revision(conn, TOKEN_TOPIC)
+    await raise_revision(conn, PRINCIPAL_TOPIC)
     return ErasedAccount(tokens=tokens, identities=identities, members=members, operators=operators)
 
 

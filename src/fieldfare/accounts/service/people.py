@@ -21,7 +21,7 @@ from fieldfare.accounts.model import (
 )
 from fieldfare.db.changes import raise_revision
 from fieldfare.db.pool import Connection
-from fieldfare.http.auth import TOKEN_TOPIC
+from fieldfare.http.auth import PRINCIPAL_TOPIC
 
 ACCOUNTS_FOUND = 100
 
@@ -119,7 +119,7 @@ async def keep_identity(
             f"Somebody signs in with this {kind} identity already. Give another one.",
             param="email" if kind == "password" else "subject",
         )
-    await raise_revision(conn, TOKEN_TOPIC)
+    await raise_revision(conn, PRINCIPAL_TOPIC)
 
 
 async def make_operator(conn: Connection, user_id: int, role: OperatorRole, now: datetime) -> None:

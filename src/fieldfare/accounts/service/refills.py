@@ -16,7 +16,7 @@ from fieldfare.accounts.model import Refill, RefillFailure
 from fieldfare.accounts.service.people import get_account
 from fieldfare.db.changes import raise_revision
 from fieldfare.db.pool import Connection, Database, connection
-from fieldfare.http.auth import TOKEN_TOPIC
+from fieldfare.http.auth import PRINCIPAL_TOPIC
 
 REFILLS_AT_ONCE = 500
 
@@ -31,7 +31,7 @@ async def set_refill(
     rules.check_refill(below_cents, amount_cents)
     await get_account(conn, account_id)
     await store.upsert_refill(conn, account_id, below_cents=below_cents, amount_cents=amount_cents)
-    await raise_revision(conn, TOKEN_TOPIC)
+    await raise_revision(conn, PRINCIPAL_TOPIC)
 
 
 async def switch_refill_off(conn: Connection, account_id: int) -> None:
@@ -42,7 +42,7 @@ async def switch_refill_off(conn: Connection, account_id: int) -> None:
             f"Account {account_id} has no refill, so there is nothing to switch off. Nothing was "
             "changed."
         )
-    await raise_revision(conn, TOKEN_TOPIC)
+    await raise_revision(conn, PRINCIPAL_TOPIC)
 
 
 async def find_refill(conn: Connection, account_id: int) -> Refill | None:
@@ -88,7 +88,7 @@ async def note_refill_failed(
     )
     await store.update_refill_failed(conn, refill.account_id, failures=failures, is_on=left_on)
     if left_on != refill.is_on:
-        await raise_revision(conn, TOKEN_TOPIC)
+        await raise_revision(conn, PRINCIPAL_TOPIC)
 
 
 async def note_refill_worked(conn: Connection, account_id: int, worked_at: datetime) -> None:

@@ -17,7 +17,7 @@ from fieldfare.accounts.service.people import get_account
 from fieldfare.db.changes import raise_revision
 from fieldfare.db.ids import new_id, new_secret_id
 from fieldfare.db.pool import Connection, Database, connection
-from fieldfare.http.auth import TEST_PREFIX, TOKEN_TOPIC, hash_token
+from fieldfare.http.auth import PRINCIPAL_TOPIC, TEST_PREFIX, hash_token
 from fieldfare.http.principal import Principal, TokenKind
 
 TOKENS_LISTED = 500
@@ -33,7 +33,7 @@ async def issue_token(
     """
     rules.check_token_kind(await get_account(conn, account_id), kind)
     issued = await _keep_new(conn, account_id, kind, rules.clean_label(label), now)
-    await raise_revision(conn, TOKEN_TOPIC)
+    await raise_revision(conn, PRINCIPAL_TOPIC)
     return issued
 
 
@@ -43,7 +43,7 @@ async def revoke_token(conn: Connection, token_id: UUID, now: datetime) -> Token
     if token.revoked_at is not None:
         return token
     await store.update_token_revoked(conn, token_id, now)
-    await raise_revision(conn, TOKEN_TOPIC)
+    await raise_revision(conn, PRINCIPAL_TOPIC)
     return msgspec.structs.replace(token, revoked_at=now)
 
 
@@ -61,7 +61,7 @@ async def rotate_token(
     issued = await _keep_new(conn, old.account_id, old.kind, old.label, now)
     expires_at = rules.rotated_expiry(old, overlap, now)
     await store.update_token_replaced(conn, token_id, expires_at, issued.id)
-    await raise_revision(conn, TOKEN_TOPIC)
+    await raise_revision(conn, PRINCIPAL_TOPIC)
     return issued
 
 

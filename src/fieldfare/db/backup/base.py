@@ -143,7 +143,7 @@ def follow_log(url: str, archive: Path, log: Log) -> None:
     )
     log(f"the server's log is streamed to {folder}")
     os.umask(0o077)
-    os.execve(receive[0], receive, dict(address.environment))  # noqa: S606 - named by us
+    os.execve(receive[0], receive, dict(address.environment))  # noqa: S606 - needs no shell
 
 
 def trim_archive(tools: Tools, archive: Path, bases: list[Base], log: Log) -> None:

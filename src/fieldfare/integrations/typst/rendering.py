@@ -49,7 +49,7 @@ class Typesetter:
 
     def _set(self, certificate: ShownCertificate, form: Form) -> bytes:
         sheet = lay_out(certificate, form, qr=qr_code(certificate.verify_url))
-        document = self._compiler.compile(
+        document = self.compiler.compile(
             format=form,
             ppi=PIXELS_PER_INCH,
             sys_inputs={"sheet": msgspec.json.encode(sheet).decode()},
@@ -59,7 +59,8 @@ class Typesetter:
         return cast("bytes", document)
 
     @cached_property
-    def _compiler(self) -> "typst.Compiler":
+    def compiler(self) -> "typst.Compiler":
+        """The compiler of the template, with its fonts; loaded when first needed."""
         import typst
 
         fonts = typst.Fonts(

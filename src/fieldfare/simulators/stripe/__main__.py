@@ -13,7 +13,7 @@ import structlog
 from fieldfare.simulators.stripe.errors import SimulatorRefused
 from fieldfare.simulators.stripe.process import (
     DEFAULT_PORT,
-    DEFAULT_SECRET_KEY,
+    DEFAULT_STRIPE_KEY,
     Options,
     pair_webhooks,
     run,
@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT)
     parser.add_argument("--home", type=Path)
-    parser.add_argument("--secret-key", default=DEFAULT_SECRET_KEY)
+    parser.add_argument("--secret-key", default=DEFAULT_STRIPE_KEY)
     parser.add_argument("--webhook", action="append", default=[])
     parser.add_argument("--webhook-secret", action="append", default=[])
     given = parser.parse_args()

@@ -60,7 +60,9 @@ def delete_event_options(call: Call, _: bytes) -> EventOptions:
 def list_deliveries(call: Call, _: bytes) -> Thing:
     """Every delivery with how it went, oldest first."""
     names = ("seq", "event", "endpoint", "due_at_s", "attempt", "state", "status")
-    rows = call.db.execute(f"select {', '.join(names)} from delivery order by seq")  # noqa: S608 - own names
+    rows = call.db.execute(
+        "select seq, event, endpoint, due_at_s, attempt, state, status from delivery order by seq"
+    )
     return {"data": [dict(zip(names, row, strict=True)) for row in rows]}
 
 

@@ -56,7 +56,7 @@ def _schedule(call: Call, event: Thing, endpoint: str) -> None:
     if concerned and options.drop:
         return
     for _ in range(1 + (options.duplicate if concerned else 0)):
-        delay_s = options.delay_s + random.uniform(0, options.shuffle_s) if concerned else 0  # noqa: S311 - not a secret
+        delay_s = options.delay_s + random.uniform(0, options.shuffle_s) if concerned else 0  # noqa: S311 - shuffles events
         call.db.execute(
             "insert into delivery (event, endpoint, due_at_s) values (?, ?, ?)",
             (event["id"], endpoint, call.now + delay_s),

@@ -64,7 +64,7 @@ def page(
         where += " and seq > ?" if backwards else " and seq < ?"
         values.append(cursor)
     rows = call.db.execute(
-        f"select body from object where {where} "  # noqa: S608 - names of our own
+        f"select body from object where {where} "  # noqa: S608 - values are bound, names are columns
         f"order by seq {'asc' if backwards else 'desc'} limit ?",
         (*values, params.limit + 1),
     ).fetchall()

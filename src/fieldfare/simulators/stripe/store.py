@@ -131,7 +131,7 @@ def attempt(db: sqlite3.Connection) -> Iterator[None]:
 def clear(db: sqlite3.Connection) -> None:
     """Forget everything."""
     for table in _TABLES:
-        db.execute(f"delete from {table}")  # noqa: S608 - names of our own
+        db.execute(f"delete from {table}")  # noqa: S608 - of the tuple above
 
 
 def put(db: sqlite3.Connection, thing: Thing, now_s: float) -> Thing:
@@ -197,7 +197,7 @@ def list_all(db: sqlite3.Connection, kind: str, **fields: Any) -> list[Thing]:
     """Every object of a kind, oldest first, whose indexed `fields` have these values."""
     where = "".join(f" and {name} = ?" for name in fields)
     rows = db.execute(
-        f"select body from object where kind = ?{where} order by seq",  # noqa: S608 - own names
+        f"select body from object where kind = ?{where} order by seq",  # noqa: S608 - parameters' names
         (kind, *fields.values()),
     )
     return [_decoded(body) for (body,) in rows]
